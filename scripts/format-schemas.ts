@@ -1,0 +1,14 @@
+import { z } from 'zod';
+import { dialectFileKinds } from '../src/dialect/file-kinds.ts';
+import { directoryFileKinds } from '../src/directory/file-kinds.ts';
+
+/** File name to content of every JSON Schema in protocols/format/. */
+export function formatSchemas(): ReadonlyMap<string, string> {
+  const kinds = Object.entries({ ...dialectFileKinds, ...directoryFileKinds });
+  return new Map(
+    kinds.map(([kind, schema]) => [
+      `${kind}.schema.json`,
+      `${JSON.stringify(z.toJSONSchema(schema, { io: 'input' }), null, 2)}\n`,
+    ]),
+  );
+}

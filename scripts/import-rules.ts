@@ -1,0 +1,222 @@
+import type { IRegularForbiddenRuleType } from 'dependency-cruiser';
+import { consulted, road } from '../src/road.ts';
+
+/**
+ * What may import what, made from src/road.ts. `comment` says what to do instead. `planted` is an import that must be
+ * caught: [file, what it imports]; scripts/check-imports.ts tries each of them, so no rule can fall asleep.
+ */
+export type ImportRule = IRegularForbiddenRuleType & {
+  readonly name: string;
+  readonly severity: 'error';
+  readonly comment: string;
+  readonly planted: readonly [file: string, imported: string];
+};
+
+const anyOf = (names: readonly string[]) => `(?:${names.join('|')})`;
+const inside = (...folders: string[]) => `^src/${anyOf(folders)}/`;
+
+const rooms = road.map(({ room }) => room);
+const pureRooms = road.filter(({ pure }) => pure).map(({ room }) => room);
+const roadFile = '^src/road\\.ts$';
+/** Tests stand outside the folders they test: they may bring the far side and other rooms, real ones. */
+const tests = '\\.test\\.ts$';
+
+/** The npm package `name`, wherever it is installed. */
+const npm = (...names: string[]) => `(?:^|/)node_modules/${anyOf(names)}/`;
+/** A module of Node itself; dependency-cruiser names them without `node:`. */
+const builtIn = (...names: string[]) => `^${anyOf(names)}(?:/|$)`;
+
+/** `folder` may import itself, and of the rest of src only `allowed`. */
+const onlyImports = (
+  folder: string,
+  allowed: readonly string[],
+  planted: ImportRule['planted'],
+  instead: string,
+): ImportRule => ({
+  name: `${folder}-imports-only-${allowed.length === 0 ? 'itself' : allowed.join('-')}`,
+  severity: 'error',
+  comment: instead,
+  from: { path: inside(folder), pathNot: tests },
+  to: { path: '^src/', pathNot: [inside(folder, ...allowed), roadFile] },
+  planted,
+});
+
+/** Only `allowed` folders of src may import what `to` describes. */
+const onlyFrom = (
+  name: string,
+  allowed: readonly string[],
+  to: ImportRule['to'],
+  planted: ImportRule['planted'],
+  instead: string,
+): ImportRule => ({
+  name,
+  severity: 'error',
+  comment: instead,
+  from: { path: '^src/', pathNot: [inside(...allowed), tests] },
+  to,
+  planted,
+});
+
+const folders: readonly ImportRule[] = [
+  {
+    name: 'rooms-never-import-rooms',
+    severity: 'error',
+    comment: 'Pass the value through wiring; a type both rooms need belongs in src/message.',
+    from: { path: `^src/(${rooms.join('|')})/`, pathNot: tests },
+    to: { path: inside(...rooms), pathNot: '^src/$1/' },
+    planted: ['src/parse/planted.ts', '../route/route.ts'],
+  },
+  {
+    name: 'rooms-import-only-what-is-consulted',
+    severity: 'error',
+    comment: `A room knows ${consulted.join(', ')} and message; whatever else it needs, wiring passes in.`,
+    from: { path: inside(...rooms), pathNot: tests },
+    to: { path: '^src/', pathNot: [inside(...rooms, ...consulted, 'message'), roadFile] },
+    planted: ['src/queue/planted.ts', '../audit/audit.ts'],
+  },
+  {
+    name: 'consulted-folders-import-no-rooms',
+    severity: 'error',
+    comment: 'What is consulted does not know who asks: take the value as an argument.',
+    from: { path: inside(...consulted), pathNot: tests },
+    to: { path: '^src/', pathNot: [inside(...consulted, 'message'), roadFile] },
+    planted: ['src/directory/planted.ts', '../route/route.ts'],
+  },
+  {
+    name: 'message-imports-nothing',
+    severity: 'error',
+    comment: 'Nouns that travel import nothing: put code that needs something into the folder that has it.',
+    from: { path: inside('message'), pathNot: tests },
+    to: { pathNot: inside('message') },
+    planted: ['src/message/planted.ts', 'node:fs'],
+  },
+  onlyImports(
+    'audit',
+    ['message', 'vault', 'telemetry'],
+    ['src/audit/planted.ts', '../queue/queue.ts'],
+    'Audit takes records as values from wiring; it does not look into rooms or settings.',
+  ),
+  onlyImports(
+    'client',
+    ['message'],
+    ['src/client/planted.ts', '../vault/vault.ts'],
+    'Agencies import the client without the switch: copy nothing, use npm packages or src/message.',
+  ),
+  onlyImports(
+    'simulate',
+    ['client', 'message', 'dialect', 'directory', 'vault', 'audit'],
+    ['src/simulate/planted.ts', '../parse/parse.ts'],
+    'The far side must not share the code it is there to test: write it from the dialect data.',
+  ),
+  onlyFrom(
+    'only-doors-import-audit',
+    ['audit', 'wiring', 'cli', 'simulate'],
+    { path: inside('audit') },
+    ['src/telemetry/planted.ts', '../audit/audit.ts'],
+    'Return what happened; wiring writes the record.',
+  ),
+  onlyFrom(
+    'only-doors-import-simulate',
+    ['simulate', 'wiring', 'cli'],
+    { path: inside('simulate') },
+    ['src/client/planted.ts', '../simulate/redis/redis-server.ts'],
+    'Production code does not know the far side; a *.test.ts file may start it.',
+  ),
+  onlyFrom(
+    'only-cli-imports-wiring',
+    ['cli', 'wiring'],
+    { path: inside('wiring') },
+    ['src/queue/planted.ts', '../wiring/inbound.ts'],
+    'Take what you need as an argument; wiring calls you.',
+  ),
+  onlyFrom(
+    'nobody-imports-cli',
+    ['cli'],
+    { path: inside('cli') },
+    ['src/wiring/planted.ts', '../cli/tenfour.ts'],
+    'Commands are doors, not parts: move the shared piece into wiring.',
+  ),
+  {
+    name: 'no-test-in-production',
+    severity: 'error',
+    comment: 'Move what both need out of the *.test.ts file.',
+    from: { path: '^src/', pathNot: tests },
+    to: { path: tests },
+    planted: ['src/queue/planted.ts', './queue.test.ts'],
+  },
+];
+
+const outside: readonly ImportRule[] = [
+  onlyFrom(
+    'sockets-only-in-listen',
+    ['listen', 'simulate'],
+    { path: builtIn('net', 'tls'), dependencyTypes: ['core'] },
+    ['src/deliver/planted.ts', 'node:net'],
+    'Raw sockets live in listen; ask it for a line, or use the client library of your room.',
+  ),
+  onlyFrom(
+    'redis-only-in-queue',
+    ['queue', 'simulate/redis'],
+    { path: npm('ioredis', 'bullmq') },
+    ['src/deliver/planted.ts', 'ioredis'],
+    'Redis has one owner: add a function to the queue room and let wiring call it.',
+  ),
+  onlyFrom(
+    'service-bus-only-in-deliver',
+    ['deliver', 'client'],
+    { path: npm('@azure/service-bus') },
+    ['src/queue/planted.ts', '@azure/service-bus'],
+    'The bus has one owner on our side: add a function to the deliver room and let wiring call it.',
+  ),
+  {
+    name: 'pure-rooms-do-no-io',
+    severity: 'error',
+    comment: 'Pure rooms replay from the record: take the clock, ids and file contents as arguments.',
+    from: { path: inside(...pureRooms), pathNot: tests },
+    to: { dependencyTypes: ['core'], pathNot: builtIn('buffer') },
+    planted: ['src/route/planted.ts', 'node:crypto'],
+  },
+  {
+    name: 'pure-rooms-use-no-packages',
+    severity: 'error',
+    comment: 'A pure room is plain TypeScript over src/message, dialect and directory.',
+    from: { path: inside(...pureRooms), pathNot: tests },
+    to: { path: 'node_modules/' },
+    planted: ['src/validate/planted.ts', 'zod'],
+  },
+  {
+    name: 'pure-rooms-consult-only-data',
+    severity: 'error',
+    comment: 'Keys, settings and metrics come as arguments: a pure room consults only dialect and directory.',
+    from: { path: inside(...pureRooms), pathNot: tests },
+    to: { path: inside(...consulted.filter((name) => name !== 'dialect' && name !== 'directory')) },
+    planted: ['src/frame/planted.ts', '../telemetry/telemetry.ts'],
+  },
+  {
+    name: 'no-development-packages-in-src',
+    severity: 'error',
+    comment:
+      'The image installs production packages only: move it to dependencies in package.json, or do without.',
+    from: { path: '^src/', pathNot: tests },
+    to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    planted: ['src/queue/planted.ts', 'fast-check'],
+  },
+  {
+    name: 'no-import-circles',
+    severity: 'error',
+    comment: 'Two files that need each other hold one idea, or a third file both can import.',
+    from: {},
+    to: { circular: true },
+    planted: ['src/queue/planted.ts', './planted.ts'],
+  },
+  {
+    name: 'every-import-resolves',
+    severity: 'error',
+    comment: 'Imports end in .ts and name a file that exists.',
+    from: {},
+    to: { couldNotResolve: true },
+    planted: ['src/queue/planted.ts', './nowhere.ts'],
+  },
+];
+
+export const importRules: readonly ImportRule[] = [...folders, ...outside];

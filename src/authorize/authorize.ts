@@ -1,0 +1,49 @@
+import { destinationKindOf, isBroadcast } from '../dialect/dialect.ts';
+import type { Dialect, KeyDefinition } from '../dialect/dialect.ts';
+import type { Line } from '../directory/directory.ts';
+import type { Message, PermittedMessage } from '../message/message.ts';
+import type { Outcome, Refusal } from '../message/refusal.ts';
+
+/**
+ * May this line send this key, as this ORI, to these destinations? Reads the header only and comes before any field
+ * is checked, so a stranger learns nothing about fields. Stops at the first refusal.
+ */
+export function authorize(message: Message, line: Line, dialect: Dialect): Outcome<PermittedMessage> {
+  const refusal = firstRefusal(message, line, dialect);
+  if (refusal !== undefined) return { ok: false, refusals: [refusal] };
+  // A copy of a dozen references: cheaper to reason about than a type assertion over the caller's object.
+  return { ok: true, value: { ...message, permitted: true } };
+}
+
+function firstRefusal(message: Message, line: Line, dialect: Dialect): Refusal | undefined {
+  const { messageKey, originatingOri } = message;
+  const key = dialect.keys.get(messageKey);
+  if (key === undefined) return { code: 'AUTHORIZE_MESSAGE_KEY_UNKNOWN', field: 'key', offset: 0 };
+  if (line.keys !== 'all' && !line.keys.has(messageKey)) {
+    return { code: 'AUTHORIZE_MESSAGE_KEY', field: 'key', offset: 0 };
+  }
+  // The ORI in a text is a claim; the line is what we know (domain sheet 10.3).
+  if (!line.oris.has(originatingOri)) {
+    return { code: 'AUTHORIZE_ORI_NOT_ON_LINE', field: 'ori', offset: messageKey.length + 1 };
+  }
+  return destinationRefusal(message, key, line, dialect);
+}
+
+function destinationRefusal(
+  message: Message,
+  key: KeyDefinition,
+  line: Line,
+  dialect: Dialect,
+): Refusal | undefined {
+  const { kinds, max } = key.destinations;
+  for (const [at, { text, offset }] of message.destinations.entries()) {
+    const where = { field: 'destination', offset, length: text.length };
+    if (at === max) return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: max };
+    const kind = destinationKindOf(text, dialect);
+    if (kind === undefined || !kinds.has(kind)) return { code: 'AUTHORIZE_DESTINATION_SHAPE', ...where };
+    if (kind === 'all-points') {
+      if (!line.mayAllPoints) return { code: 'AUTHORIZE_ALL_POINTS', ...where };
+    } else if (isBroadcast(key, kind) && !line.mayBroadcast) return { code: 'AUTHORIZE_BROADCAST', ...where };
+  }
+  return undefined;
+}

@@ -1,0 +1,60 @@
+export type Command = {
+  readonly usage: string;
+  readonly does: string;
+  /** Loaded on demand, so that a small command starts fast. */
+  readonly load: () => Promise<{ run: (args: readonly string[]) => Promise<number> }>;
+};
+
+const role = (name: 'gateway' | 'courier' | 'recorder', does: string): Command => ({
+  usage: name,
+  does,
+  load: async () => {
+    const { runRole } = await import('./role.ts');
+    return { run: (args) => runRole([name], args) };
+  },
+});
+
+/** Every command of the program, in the order help shows them. */
+export const commands: Readonly<Record<string, Command>> = {
+  gateway: role('gateway', 'serves the lines: sockets to Redis'),
+  courier: role('courier', 'drives the lanes: Redis to Service Bus topics'),
+  recorder: role('recorder', 'writes the audit stream to segments on disk'),
+  all: {
+    usage: 'all',
+    does: 'every role in one process, for a laptop',
+    load: async () => {
+      const { runRole } = await import('./role.ts');
+      return { run: (args) => runRole(['recorder', 'courier', 'gateway'], args) };
+    },
+  },
+  keys: {
+    usage: 'keys create',
+    does: 'makes a new set of key files in TENFOUR_KEYS for the owners in TENFOUR_DIRECTORY',
+    load: () => import('./keys.ts'),
+  },
+  trace: {
+    usage: 'trace ID [--json]',
+    does: 'every hop of a message or delivery, with its place in the chain',
+    load: () => import('./trace.ts'),
+  },
+  ledger: {
+    usage: 'ledger [--recount] [--json]',
+    does: 'messages in and out of every lane; --recount derives it again from streams and segments',
+    load: () => import('./ledger.ts'),
+  },
+  audit: {
+    usage: 'audit verify [FOLDER] [--keys FOLDER] [--heads FILE] [--json] | audit export FOLDER',
+    does: 'checks the record offline and names the first bad record, or copies it out for somebody else to check',
+    load: () => import('./audit.ts'),
+  },
+  simulate: {
+    usage: 'simulate bus [--port N] [--control-port N] [--config FILE] [--data FOLDER]',
+    does: 'the far side: a Service Bus dialect broker for development and tests',
+    load: () => import('./simulate.ts'),
+  },
+  demo: {
+    usage: 'demo [--once] [--json] [--out FOLDER]',
+    does: 'the whole road on this machine, with simulated senders and receivers',
+    load: () => import('./demo.ts'),
+  },
+};

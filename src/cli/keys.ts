@@ -1,0 +1,15 @@
+import { loadConfig } from '../config/config.ts';
+import { loadDirectory } from '../directory/directory.ts';
+import { keyOwners } from '../wiring/key-owners.ts';
+import { KeysFolder } from '../wiring/keys-folder.ts';
+import { print, readOptions, UsageError } from './usage.ts';
+
+export const run = (args: readonly string[]): Promise<number> => {
+  const { words } = readOptions(args, {}, ['create']);
+  if (words[0] !== 'create') throw new UsageError('expects: create');
+  const config = loadConfig(process.env);
+  const owners = keyOwners(loadDirectory(config.DIRECTORY));
+  KeysFolder.create(config.KEYS, owners);
+  print(`made keys for ${String(owners.length)} owners`);
+  return Promise.resolve(0);
+};

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig } from '../config/config.ts';
+import type { Role } from '../wiring/process.ts';
+import { type RoleName, startRole } from '../wiring/roles.ts';
+import { untilStopped } from './until-stopped.ts';
+import { print, readOptions } from './usage.ts';
+
+/**
+ * Runs roles until SIGTERM or SIGINT, then drains and exits 0. When it works it prints one JSON line with its ports, for whoever
+ * started it.
+ * `--attached` also ends it when standard input closes, so that a demo or a test leaves nothing behind.
+ */
+export const runRole = async (names: readonly RoleName[], args: readonly string[]): Promise<number> => {
+  const { options } = readOptions(args, { attached: 'boolean' });
+  const stop = untilStopped(options.attached);
+  const config = loadConfig(process.env);
+  const roles: Role[] = [];
+  for (const name of names) {
+    // One that waits (for a lease, for the recorder) can be told to stop while it waits.
+    const role = await Promise.race([startRole(name, config), stop]);
+    if (role === undefined) return 0;
+    roles.push(role);
+    const linePorts = Object.fromEntries(role.linePorts);
+    print(JSON.stringify({ ready: name, opsPort: role.opsPort, linePorts }));
+  }
+  const ended = await Promise.race([stop, ...roles.map(async ({ failed }) => ({ error: await failed }))]);
+  if (ended !== undefined) return 1;
+  const drained = (async () => {
+    for (const role of roles.toReversed()) await role.drain();
+    return true;
+  })();
+  const inTime = await Promise.race([drained, sleep(config.DRAIN_MS_MAX, false, { ref: false })]);
+  return inTime ? 0 : 1;
+};

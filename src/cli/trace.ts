@@ -1,0 +1,40 @@
+import { trace, type TracedRecord } from '../audit/trace.ts';
+import { loadConfig } from '../config/config.ts';
+import { openRecord } from '../wiring/record.ts';
+import { print, readOptions } from './usage.ts';
+
+export const run = async (args: readonly string[]): Promise<number> => {
+  const { options, words } = readOptions(args, { json: 'boolean' }, ['ID']);
+  const record = await openRecord(loadConfig(process.env));
+  try {
+    const result = await trace(record.sources, words[0] ?? '');
+    if (options.json) print(JSON.stringify(result));
+    else for (const line of traceLines(result.records)) print(line);
+    if (result.records.length > 0) return 0;
+    if (!options.json) print('no such message or delivery on the record');
+    return 1;
+  } finally {
+    record.close();
+  }
+};
+
+/** One line a hop: when, what, where, and the page that proves it. */
+export const traceLines = (records: readonly TracedRecord[]): readonly string[] =>
+  records.map(({ record, writer, n, head }) => {
+    const proof = `page ${String(n)} of ${writer}, ${head.slice(0, 12)}`;
+    switch (record.e) {
+      case 'accept': {
+        const rooms = Object.entries(record.stamps).map(([room, us]) => `${room} +${String(us)}µs`);
+        const to = record.deliveries.map(({ lane, dest, groups }) => `${lane}:${dest || groups.join('+')}`);
+        return `${time(record.t)}  accepted   ${record.mke} from ${record.ori} on line ${record.line} (${rooms.join(', ')}) to ${to.join(', ')}  [${proof}]`;
+      }
+      case 'refuse':
+        return `${time(record.t)}  refused    on line ${record.line}: ${record.codes.map(({ code }) => code).join(', ')}  [${proof}]`;
+      case 'deliver':
+        return `${time(record.st)}  ${record.o.padEnd(9)}  ${record.d} on ${record.lane} as number ${String(record.seq)}, ${String(record.st - record.t)} ms after it was handed out${record.pd === 1 ? ', marked possible duplicate' : ''}  [${proof}]`;
+      default:
+        return `${record.e}  [${proof}]`;
+    }
+  });
+
+const time = (ms: number): string => new Date(ms).toISOString();

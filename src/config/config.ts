@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { Fault } from '../message/codes.ts';
+
+const integer = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/**
+ * Every process setting: environment name, bounds, default, and why it is what it is. Times are milliseconds, sizes bytes.
+ * Secrets are never in the environment, only paths to files that hold them. `docs/settings.md` is written from this table.
+ */
+const settings = {
+  REDIS_URL: z.string().default('redis://127.0.0.1:6379').describe('Redis of the slot'),
+  SLOT: z
+    .string()
+    .regex(/^[a-z0-9]{1,16}$/)
+    .default('s0')
+    .describe('hash tag all keys of this deployment share'),
+  INSTANCE: z
+    .string()
+    .regex(/^[a-z0-9-]{1,40}$/)
+    .default('one')
+    .describe('place this process fills, life after life; with the role it names the chain predecessor'),
+  DURABILITY: z
+    .enum(['fsync', 'everysec'])
+    .default('fsync')
+    .describe('what an acknowledgement promises; start refuses a level the server does not confirm'),
+  DIRECTORY: z.string().default('examples/county-099/directory').describe('folder of the directory files'),
+  PROTOCOLS: z.string().default('protocols').describe('folder of the dialects'),
+  KEYS: z
+    .string()
+    .default('.tenfour/keys')
+    .describe('folder of storage.json, bus.json and the audit signing key'),
+  BUS_FILE: z
+    .string()
+    .default('.tenfour/bus-connection')
+    .describe('file that holds the Service Bus connection string'),
+  RECORD: z.string().default('.tenfour/record').describe('folder the recorder writes segments to'),
+  OPS_PORT: integer(0, 0, 65535).describe(
+    'port of /metrics, /livez, /readyz on loopback; 0 takes a free one',
+  ),
+  OPS_HOST: z.string().default('127.0.0.1').describe('address of the operations end points'),
+  LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('pino level; nothing is logged on normal passage at any level'),
+  LINES: z
+    .string()
+    .default('')
+    .describe('comma-separated names of the lines this gateway serves; empty serves all'),
+  BATCH_MESSAGES_MAX: integer(256, 1, 4096).describe(
+    'messages in one accept call; above 256 the call itself takes too long',
+  ),
+  BATCH_BYTES_MAX: integer(MiB, KiB, 16 * MiB).describe('message bytes in one accept call'),
+  UNACCEPTED_MESSAGES_MAX: integer(4096, 1, 65536).describe(
+    'messages read but not yet accepted, all lines of a gateway',
+  ),
+  UNACCEPTED_BYTES_MAX: integer(8 * MiB, 64 * KiB, 256 * MiB).describe(
+    'bytes read but not yet accepted, all lines of a gateway',
+  ),
+  LANE_MESSAGES_MAX: integer(2_000_000, 1, 100_000_000).describe('messages one lane may hold'),
+  LANE_BYTES_MAX: integer(2048 * MiB, KiB, 1024 * 1024 * MiB).describe('bytes one lane may hold'),
+  AUDIT_PAGES_MAX: integer(200_000, 1, 10_000_000).describe(
+    'pages not yet on the recorder’s disk; past it nothing is accepted',
+  ),
+  AUDIT_BYTES_MAX: integer(1024 * MiB, KiB, 1024 * 1024 * MiB).describe('bytes of those pages'),
+  RECORDER_SILENCE_MS_MAX: integer(60_000, 500, 3_600_000).describe(
+    'how long the recorder may be silent before nothing is accepted',
+  ),
+  REDIS_MEMORY_BYTES_MAX: integer(0, 0, 1024 * 1024 * MiB).describe(
+    'memory the soft limits count against when the server has no maxmemory; 0: no soft limits then',
+  ),
+  ATTEMPT_TIMEOUT_MS: integer(3000, 50, 60_000).describe(
+    'wait for one Redis reply before the same bytes are sent on a new connection',
+  ),
+  LEASE_MS: integer(6000, 300, 120_000).describe('a lane owner’s lease; take-over waits this and the margin'),
+  LEASE_MARGIN_MS: integer(1000, 0, 60_000).describe('what a successor waits beyond the lease'),
+  DEAD_MAX: integer(100_000, 1, 10_000_000).describe('dead letters kept; past it the lane holds instead'),
+  TAKE_MESSAGES_MAX: integer(256, 1, 4096).describe('messages of one bus batch'),
+  BUS_TIMEOUT_MS: integer(5000, 100, 60_000).describe('wait for the bus to settle one batch'),
+  BUS_BATCH_BYTES_MAX: integer(240 * KiB, KiB, 100 * MiB).describe(
+    'bytes of one bus batch; Standard tier takes 256 KiB',
+  ),
+  HOLD_BACKOFF_MS_MAX: integer(5000, 10, 600_000).describe('longest pause of a lane that holds'),
+  UNKNOWN_TRIES_MAX: integer(5, 1, 100).describe(
+    'tries of a message the bus fails for no known reason, before the next one is probed',
+  ),
+  UNKNOWN_TRIES_MS: integer(60_000, 100, 600_000).describe('time those tries are spread over'),
+  HEAD_MS: integer(60_000, 100, 3_600_000).describe('how often a writer signs the head of its chain'),
+  SEGMENT_BYTES_MAX: integer(64 * MiB, 4 * KiB, 4096 * MiB).describe(
+    'size at which the recorder starts a new segment',
+  ),
+  DRAIN_MS_MAX: integer(20_000, 100, 600_000).describe(
+    'SIGTERM: how long open work may take before the process ends anyway',
+  ),
+  REFUSALS_PER_SECOND_MAX: integer(20, 1, 100_000).describe(
+    'refusals of one line and code audited singly; above it they are counted',
+  ),
+};
+
+const PREFIX = 'TENFOUR_';
+const schema = z.object(settings);
+export type Config = Readonly<z.infer<typeof schema>>;
+
+/** Names, defaults and reasons, for the documentation and for `doctor`. */
+export const settingRows = (): readonly { name: string; reason: string; fallback: string }[] =>
+  Object.entries(settings).map(([name, rule]) => ({
+    name: PREFIX + name,
+    reason: rule.description ?? '',
+    fallback: String(rule.parse(undefined)),
+  }));
+
+/**
+ * Reads the settings once, at start. An unknown name with our prefix refuses to start: a mistyped limit must not silently be the
+ * default. Error texts name the setting, never its value.
+ */
+export const loadConfig = (env: Readonly<Record<string, string | undefined>>): Config => {
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(PREFIX) || value === undefined) continue;
+    const short = name.slice(PREFIX.length);
+    if (!(short in settings)) throw new Fault('CONFIG_INVALID', `${name} is not a setting`);
+    given[short] = value;
+  }
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const names = parsed.error.issues.map((issue) => `${PREFIX}${issue.path.map(String).join('.')}`);
+    throw new Fault('CONFIG_INVALID', `out of bounds: ${names.join(', ')}`);
+  }
+  return Object.freeze(parsed.data);
+};

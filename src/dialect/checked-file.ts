@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import { Fault } from '../message/codes.ts';
+
+type FileFault = 'DIALECT_INVALID' | 'DIRECTORY_INVALID';
+
+/** A file of a data folder, read whole at start-up; larger ones are a mistake, not data. */
+const fileBytesMax = 4 * 1024 * 1024;
+
+/**
+ * Reads files of one data folder and says where they are wrong: file and JSON pointer (or row), never a value,
+ * because what an operator mistyped may be anything.
+ */
+export class CheckedFolder {
+  readonly #folder: string;
+  readonly #code: FileFault;
+
+  constructor(folder: string, code: FileFault) {
+    this.#folder = folder;
+    this.#code = code;
+  }
+
+  fault(file: string, pointer: string, text: string, cause?: unknown): Fault {
+    return new Fault(this.#code, `${file} ${pointer === '' ? '/' : pointer} ${text}`, { cause });
+  }
+
+  json<S extends z.ZodType>(file: string, schema: S): z.output<S> {
+    const text = this.#text(file);
+    let content: unknown;
+    try {
+      content = JSON.parse(text);
+    } catch (cause) {
+      throw this.fault(file, '', 'is not JSON', cause);
+    }
+    const result = schema.safeParse(content);
+    if (result.success) return result.data;
+    const issue = result.error.issues[0];
+    throw this.fault(
+      file,
+      pointerOf(issue?.path ?? []),
+      issue === undefined ? 'is invalid' : sentence(issue),
+    );
+  }
+
+  /** Rows of a tab-separated file by column name; the first line names the columns, which must be `columns`. */
+  table<C extends string>(file: string, columns: readonly C[]): Record<C, string>[] {
+    const lines = this.#text(file)
+      .split(/\r?\n/)
+      .filter((line) => line !== '');
+    if (lines[0] !== columns.join('\t')) {
+      throw this.fault(file, '/1', `must begin with the columns ${columns.join(', ')}, tabs between`);
+    }
+    return lines.slice(1).map((line, at) => {
+      const cells = line.split('\t');
+      if (cells.length !== columns.length || cells.some((cell) => cell.trim() === '')) {
+        throw this.fault(file, `/${String(at + 2)}`, `must have ${String(columns.length)} filled cells`);
+      }
+      return Object.fromEntries(columns.map((column, cell) => [column, cells[cell] ?? ''])) as Record<
+        C,
+        string
+      >;
+    });
+  }
+
+  #text(file: string): string {
+    try {
+      const bytes = readFileSync(join(this.#folder, file));
+      if (bytes.length <= fileBytesMax) return bytes.toString('utf8');
+    } catch (cause) {
+      throw this.fault(file, '', 'cannot be read', cause);
+    }
+    throw this.fault(file, '', `is longer than ${String(fileBytesMax)} bytes`);
+  }
+}
+
+/** A JSON pointer (RFC 6901) from a path. */
+export function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+/** Our own words: zod's may quote what was found. */
+function sentence(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${issue.expected}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return `must be at least ${String(issue.minimum)}`;
+    case 'too_big':
+      return `must be at most ${String(issue.maximum)}`;
+    case 'unrecognized_keys':
+      return 'holds a name that is not known';
+    case 'invalid_format':
+      return `must have the form ${issue.pattern ?? issue.format}`;
+    default:
+      return 'is invalid';
+  }
+}
+
+/** Freezes plain objects, arrays, maps and sets, all the way down: loaded data is shared by every line. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  if (value instanceof Map || value instanceof Set) {
+    for (const change of ['set', 'add', 'delete', 'clear']) {
+      Object.defineProperty(value, change, { value: refuseChange });
+    }
+    for (const [key, held] of value.entries()) {
+      deepFreeze(key);
+      deepFreeze(held);
+    }
+  }
+  Object.freeze(value);
+  for (const held of Object.values(value)) deepFreeze(held);
+  return value;
+}
+
+function refuseChange(): never {
+  throw new TypeError('this data is frozen');
+}

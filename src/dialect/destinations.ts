@@ -1,0 +1,20 @@
+import type { Dialect, DestinationKind, KeyDefinition } from './definitions.ts';
+import { matchesPicture } from './characters.ts';
+
+/** What a destination is by its look alone; undefined when it looks like nothing this dialect knows. */
+export function destinationKindOf(text: string, dialect: Dialect): DestinationKind | undefined {
+  const { allPoints, pictures } = dialect.destinations;
+  if (allPoints.has(text)) return 'all-points';
+  for (const { kind, picture } of pictures) {
+    if (matchesPicture(text, picture)) return kind;
+  }
+  return undefined;
+}
+
+/**
+ * Does this key to this kind of destination reach everyone there, rather than one system? An inquiry to a state goes
+ * to that state's system; an administrative message to a state goes to all of it. Groups are always many.
+ */
+export function isBroadcast(key: KeyDefinition, kind: DestinationKind): boolean {
+  return kind === 'group' || (kind !== 'ori' && key.kind === 'administrative');
+}

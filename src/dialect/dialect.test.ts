@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { formatSchemas } from '../../scripts/format-schemas.ts';
+import { FrameDecoder } from '../frame/frame.ts';
+import { Fault } from '../message/codes.ts';
+import { parse } from '../parse/parse.ts';
+import { validate } from '../validate/validate.ts';
+import { loadDialect, priorityClassOf } from './dialect.ts';
+
+const protocols = join(import.meta.dirname, '../../protocols');
+const legacy = join(protocols, 'nlets-legacy');
+const work = mkdtempSync(join(tmpdir(), 'tenfour-dialect-'));
+after(() => {
+  rmSync(work, { recursive: true });
+});
+
+type Content = Record<string, unknown>;
+
+/** A copy of the legacy dialect with one JSON file changed; its folder. */
+function changed(file: string, change: (content: Content) => void): string {
+  const folder = join(mkdtempSync(join(work, 'copy-')), 'nlets-legacy');
+  cpSync(legacy, folder, { recursive: true });
+  const content = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Content;
+  change(content);
+  writeFileSync(join(folder, file), JSON.stringify(content));
+  return folder;
+}
+
+/** What loading says, after its code. */
+function complaint(folder: string): string {
+  try {
+    loadDialect(folder);
+  } catch (fault) {
+    assert.ok(fault instanceof Fault);
+    assert.equal(fault.code, 'DIALECT_INVALID');
+    return fault.message.replace('DIALECT_INVALID: ', '');
+  }
+  return 'loaded';
+}
+
+test('loads the eight message keys, their fields, tables and regions', () => {
+  const { keys, fields, regions, framing } = loadDialect(legacy);
+  assert.deepEqual([...keys.keys()].sort(), ['AM', 'AML', 'DQ', 'DR', 'RQ', 'RR', 'YQ', 'YR']);
+  assert.deepEqual(fields.get('SEX')?.codes, new Set(['M', 'F', 'U', 'X']));
+  assert.ok(regions.get('E1')?.includes('WI'));
+  assert.equal(framing.frameBytesMax, 32_768);
+});
+
+test('what it returns cannot be changed, maps and sets included', () => {
+  const dialect = loadDialect(legacy);
+  const key = dialect.keys.get('YQ');
+  assert.ok(key);
+  const changes = [
+    () => Object.assign(dialect, { name: 'other' }),
+    () => Object.assign(key.destinations, { max: 99 }),
+    () => (dialect.keys as Map<string, unknown>).delete('YQ'),
+    () => (key.fields.permitted as Set<string>).add('ZZZ'),
+    () => (dialect.regions.get('H1') as string[]).push('ZZ'),
+    () => (dialect.fields.get('LIC')?.allowed as boolean[]).fill(true),
+  ];
+  for (const change of changes) assert.throws(change, TypeError);
+});
+
+test('says file and JSON pointer of what is wrong, and never the value', () => {
+  const secret = 'SECRET-VALUE';
+  const cases: [file: string, change: (content: Content) => void, found: RegExp][] = [
+    ['framing.json', (file) => (file['kind'] = secret), /^framing\.json \/kind must be one of stx-etx$/],
+    [
+      'framing.json',
+      (file) => (file['frameBytesMax'] = 1),
+      /^framing\.json \/frameBytesMax must be at least 64$/,
+    ],
+    ['framing.json', (file) => (file[secret] = 1), /^framing\.json \/ holds a name that is not known$/],
+    [
+      'dialect.json',
+      (file) => (file['name'] = 'other'),
+      /^dialect\.json \/name must be the name of its folder$/,
+    ],
+    [
+      'message-keys/RQ.json',
+      (file) => (file['kind'] = secret),
+      /^message-keys\/RQ\.json \/kind must be one of/,
+    ],
+    [
+      'message-keys/RQ.json',
+      (file) => (file['key'] = 'RX'),
+      /^message-keys\/RQ\.json \/key must be the name/,
+    ],
+    [
+      'message-keys/RQ.json',
+      (file) => (file['optional'] = ['ZZZ']),
+      /RQ\.json \/ names a field fields\.json lacks/,
+    ],
+    ['message-keys/RQ.json', (file) => (file['repliedBy'] = ['ZZ']), /RQ\.json \/repliedBy names a key/],
+    ['message-keys/AM.json', (file) => (file['required'] = ['LIC']), /AM\.json \/body is text/],
+    [
+      'message-keys/YQ.json',
+      (file) => (file['cases'] = [{ field: 'RTY', by: { ZZ: {} } }]),
+      /YQ\.json \/cases\/0\/by\/ZZ is not in its field's code table/,
+    ],
+    [
+      'fields.json',
+      (file) => ((file['fields'] as Record<string, Content>)['LIC'] = { title: secret }),
+      /^fields\.json \/fields\/LIC\//,
+    ],
+  ];
+  for (const [file, change, found] of cases) {
+    const text = complaint(changed(file, change));
+    assert.match(text, found);
+    assert.ok(!text.includes(secret), file);
+  }
+});
+
+test('says which row of a table is wrong, and which file is missing or no JSON', () => {
+  const folder = changed('framing.json', () => undefined);
+  writeFileSync(
+    join(folder, 'regions.tsv'),
+    'region\tstates\tsource\nH1\tNV\tmade up\nNEVADA\tNV\tmade up\n',
+  );
+  assert.match(complaint(folder), /^regions\.tsv \/3 has a region code/);
+  writeFileSync(join(folder, 'regions.tsv'), 'region\tstates\tsource\nH1\tNV\t\n');
+  assert.match(complaint(folder), /^regions\.tsv \/2 must have 3 filled cells/);
+  writeFileSync(join(folder, 'framing.json'), '{ "kind": SECRET');
+  assert.equal(complaint(folder), 'framing.json / is not JSON');
+  rmSync(join(folder, 'framing.json'));
+  assert.equal(complaint(folder), 'framing.json / cannot be read');
+});
+
+test('every file says where it was read: JSON in `source`, tables in a column of that name', () => {
+  const files = readdirSync(protocols, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => /\.(json|tsv)$/.test(file) && !/(^|\/)(format|samples)\//.test(file),
+  );
+  assert.ok(files.length > 15);
+  for (const file of files) {
+    const text = readFileSync(join(protocols, file), 'utf8');
+    if (file.endsWith('.json')) {
+      const { source } = JSON.parse(text) as { source?: unknown };
+      assert.ok(typeof source === 'string' && source.length > 10, file);
+      continue;
+    }
+    const [columns = '', ...rows] = text.trimEnd().split('\n');
+    const at = columns.split('\t').indexOf('source');
+    assert.notEqual(at, -1, file);
+    for (const row of rows) assert.ok((row.split('\t')[at] ?? '').length > 3, file);
+  }
+  const withoutSource = changed('message-keys/RQ.json', (file) => delete file['source']);
+  assert.match(complaint(withoutSource), /RQ\.json \/source/);
+});
+
+test('protocols/format holds the schemas the loader uses: run scripts/write-format-schemas.ts when this fails', () => {
+  const schemas = formatSchemas();
+  assert.deepEqual(readdirSync(join(protocols, 'format')).sort(), [...schemas.keys()].sort());
+  for (const [name, text] of schemas) {
+    assert.deepEqual(
+      JSON.parse(readFileSync(join(protocols, 'format', name), 'utf8')),
+      JSON.parse(text),
+      name,
+    );
+  }
+});
+
+test('a hit confirmation travels in the class its PRI says', () => {
+  const dialect = loadDialect(legacy);
+  const classOf = (text: string) => {
+    const outcome = parse({ kind: 'frame', bytes: Buffer.from(text) }, dialect);
+    assert.ok(outcome.ok);
+    return priorityClassOf(outcome.value, dialect);
+  };
+  assert.equal(classOf('YQ.CA0990100.NV0990300.TXTPRI/U'), 1);
+  assert.equal(classOf('YQ.CA0990100.NV0990300.TXTPRI/r'), 3);
+  assert.equal(classOf('YQ.CA0990100.NV0990300.TXTRTY/SV'), 1);
+  assert.equal(classOf('RQ.CA0990100.NV.TXTVIN/1'), 2);
+  assert.equal(classOf('ZZQ.CA0990100.NV.TXTVIN/1'), 4);
+});
+
+test('a dialect made of files alone is read and checked, with no code of its own', () => {
+  const folder = join(work, 'state-zz');
+  const files: Record<string, string> = {
+    'dialect.json': JSON.stringify({
+      name: 'state-zz',
+      title: 'A state that does not exist',
+      source: 'Invented by this test',
+      header: {
+        form: 'dotted',
+        messageKey: { lengthMin: 4, lengthMax: 4 },
+        originatingOri: 'AAA999',
+        destinationsReadMax: 3,
+        control: { mark: '#', lengthMax: 4 },
+        textMark: 'BODY',
+      },
+      destinations: { ori: 'AAA999', group: 'A99', allPoints: ['ALL'] },
+      body: { fieldsMax: 8 },
+      answers: {
+        utcOffsetMinutes: -420,
+        originalCharactersMax: 10,
+        refused: ['NAK.{gatewayOri}', '{status}'],
+        accepted: ['OK.{messageId}'],
+      },
+    }),
+    'framing.json': JSON.stringify({
+      source: 'Invented by this test',
+      kind: 'stx-etx',
+      frameBytesMax: 64,
+      frameFaultsMax: 1,
+    }),
+    'message-keys/TREE.json': JSON.stringify({
+      key: 'TREE',
+      title: 'Tree in the road',
+      source: 'Invented by this test',
+      kind: 'inquiry',
+      priorityClass: 1,
+      body: 'fields',
+      destinations: { kinds: ['ori'], max: 2 },
+      required: ['KND'],
+    }),
+    'fields.json': JSON.stringify({
+      source: 'Invented by this test',
+      fields: {
+        KND: {
+          title: 'Kind of tree',
+          source: 'Invented by this test',
+          lengthMin: 1,
+          lengthMax: 3,
+          characters: 'letters',
+          codeTable: 'trees',
+          sensitive: false,
+        },
+      },
+    }),
+    'codes/trees.tsv': 'code\tmeaning\tsource\nOAK\tOak\tInvented by this test\n',
+    'regions.tsv': 'region\tstates\tsource\n',
+  };
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+  const dialect = loadDialect(folder);
+  const check = (body: string) => {
+    const [frame] = new FrameDecoder(dialect.framing).push(
+      Buffer.from(`\x02TREE.ZZA001.ZZB002.#7.BODY${body}\x03`),
+    );
+    assert.ok(frame?.kind === 'frame');
+    const parsed = parse(frame, dialect);
+    assert.ok(parsed.ok);
+    assert.equal(parsed.value.control, '7');
+    const valid = validate({ ...parsed.value, permitted: true }, dialect);
+    return valid.ok ? 'valid' : valid.refusals.map(({ code }) => code).join();
+  };
+  assert.equal(check('KND/OAK'), 'valid');
+  assert.equal(check('KND/ASH'), 'VALIDATE_FIELD_CODE');
+  assert.equal(check(''), 'VALIDATE_FIELD_MISSING');
+});

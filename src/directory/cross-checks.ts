@@ -1,0 +1,75 @@
+import type { CheckedFolder } from '../dialect/checked-file.ts';
+
+type Named<K extends string> = Readonly<Record<K, string>>;
+type AgencyEntry = { readonly stations: readonly string[] };
+type LineEntry = {
+  readonly agency: string;
+  readonly station: string;
+  readonly host: string;
+  readonly port: number;
+  readonly oris: readonly string[];
+};
+
+/** Entries by one of their names; throws where two share it. */
+export function uniqueMap<K extends string, T extends Named<K>>(
+  entries: readonly T[],
+  key: K,
+  pointer: string,
+  file: string,
+  files: CheckedFolder,
+): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const [at, entry] of entries.entries()) {
+    if (map.has(entry[key])) throw files.fault(file, `${pointer}/${String(at)}/${key}`, 'is taken');
+    map.set(entry[key], entry);
+  }
+  return map;
+}
+
+/** States and groups name agencies that exist. */
+export function checkMembers(
+  states: readonly { readonly system: string }[],
+  groups: readonly { readonly members: readonly string[] }[],
+  agencies: ReadonlyMap<string, AgencyEntry>,
+  files: CheckedFolder,
+): void {
+  for (const [at, { system }] of states.entries()) {
+    if (!agencies.has(system)) {
+      throw files.fault('states.json', `/states/${String(at)}/system`, 'is not an agency');
+    }
+  }
+  for (const [at, { members }] of groups.entries()) {
+    const unknown = members.findIndex((member) => !agencies.has(member));
+    if (unknown !== -1) {
+      throw files.fault(
+        'groups.json',
+        `/groups/${String(at)}/members/${String(unknown)}`,
+        'is not an agency',
+      );
+    }
+  }
+}
+
+/**
+ * A line belongs to a station of an agency and has an address of its own. Its ORIs must exist but may be other
+ * agencies': a county's line serves those behind it (domain sheet section 1).
+ */
+export function checkLine(
+  line: LineEntry,
+  at: number,
+  lines: readonly LineEntry[],
+  agencies: ReadonlyMap<string, AgencyEntry>,
+  oris: ReadonlyMap<string, string>,
+  files: CheckedFolder,
+): void {
+  const wrong = (name: string, text: string) =>
+    files.fault('lines.json', `/lines/${String(at)}/${name}`, text);
+  const agency = agencies.get(line.agency);
+  if (agency === undefined) throw wrong('agency', 'is not an agency');
+  if (!agency.stations.includes(line.station)) throw wrong('station', 'is not a station of the agency');
+  const unknown = line.oris.findIndex((ori) => !oris.has(ori));
+  if (unknown !== -1) throw wrong(`oris/${String(unknown)}`, 'is no agency’s ORI');
+  if (lines.findIndex(({ host, port }) => host === line.host && port === line.port) !== at) {
+    throw wrong('port', 'is taken on this host');
+  }
+}

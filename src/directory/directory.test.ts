@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Fault } from '../message/codes.ts';
+import { loadDirectory } from './directory.ts';
+
+const example = join(import.meta.dirname, '../../examples/county-099/directory');
+const work = mkdtempSync(join(tmpdir(), 'tenfour-directory-'));
+after(() => {
+  rmSync(work, { recursive: true });
+});
+
+/** A copy of the example with one piece of text replaced; its folder. */
+function replaced(file: string, from: string, to: string): string {
+  const folder = mkdtempSync(join(work, 'copy-'));
+  cpSync(example, folder, { recursive: true });
+  const text = readFileSync(join(folder, file), 'utf8');
+  assert.ok(text.includes(from), `${file} holds what the test replaces`);
+  writeFileSync(
+    join(folder, file),
+    text.replace(from, () => to),
+  );
+  return folder;
+}
+
+function complaint(folder: string): string {
+  try {
+    loadDirectory(folder);
+  } catch (fault) {
+    assert.ok(fault instanceof Fault);
+    assert.equal(fault.code, 'DIRECTORY_INVALID');
+    return fault.message.replace('DIRECTORY_INVALID: ', '');
+  }
+  return 'loaded';
+}
+
+test('loads lines with what they may do, and ORIs with their agencies', () => {
+  const { lines, oris, states, groups, gatewayOri } = loadDirectory(example);
+  assert.equal(gatewayOri, 'CAGWY0000');
+  assert.equal(oris.get('NV0990300'), 'nv-sheriff');
+  assert.equal(states.get('NV')?.system, 'nv-system');
+  assert.deepEqual(groups.get('GBN01')?.members, ['ca-dispatch', 'ca-marshal']);
+  const line = lines.get('ca-marshal');
+  assert.deepEqual(line?.oris, new Set(['CA0990200']));
+  assert.ok(line.keys instanceof Set && line.keys.has('RQ') && !line.keys.has('AML'));
+  assert.deepEqual(
+    [line.mayBroadcast, line.mayAllPoints, line.confirm, line.port],
+    [false, false, 'link', 17_002],
+  );
+});
+
+test('what it returns cannot be changed', () => {
+  const directory = loadDirectory(example);
+  const line = directory.lines.get('ca-dispatch');
+  assert.throws(() => Object.assign(line ?? {}, { mayBroadcast: false }), TypeError);
+  assert.throws(() => (line?.oris as Set<string>).add('NV0990300'), TypeError);
+  assert.throws(() => (directory.oris as Map<string, string>).set('CA0990100', 'nv-sheriff'), TypeError);
+});
+
+test('the version follows the content, not how the files are written', () => {
+  const { version } = loadDirectory(example);
+  assert.match(version, /^[0-9a-f]{16}$/);
+  const lines = JSON.parse(readFileSync(join(example, 'lines.json'), 'utf8')) as { lines: object[] };
+  const turned = lines.lines.map((line) => Object.fromEntries(Object.entries(line).reverse()));
+  const rewritten = replaced('directory.json', '"source"', '\n\n"source"');
+  writeFileSync(join(rewritten, 'lines.json'), JSON.stringify({ ...lines, lines: turned }));
+  assert.equal(loadDirectory(rewritten).version, version);
+  assert.notEqual(
+    loadDirectory(replaced('lines.json', '"mayBroadcast": true', '"mayBroadcast": false')).version,
+    version,
+  );
+});
+
+test('says file and JSON pointer of what does not fit together, and never the value', () => {
+  const cases: [file: string, from: string, to: string, found: RegExp][] = [
+    ['lines.json', '"port": 17002', '"port": 0', /^lines\.json \/lines\/1\/port must be at least 1$/],
+    ['lines.json', '"port": 17002', '"port": 17001', /^lines\.json \/lines\/1\/port is taken/],
+    ['lines.json', '"name": "ca-marshal"', '"name": "ca-dispatch"', /^lines\.json \/lines\/1\/name is taken/],
+    [
+      'lines.json',
+      '"agency": "ca-marshal"',
+      '"agency": "secret"',
+      /^lines\.json \/lines\/1\/agency is not an agency/,
+    ],
+    ['lines.json', '"ca-marshal-msc"', '"secret"', /^lines\.json \/lines\/1\/station is not a station/],
+    ['lines.json', '"CA0990200"', '"ZZ0999999"', /^lines\.json \/lines\/1\/oris\/0 is no agency/],
+    [
+      'lines.json',
+      '"confirm": "none"',
+      '"confirm": "secret"',
+      /^lines\.json \/lines\/3\/confirm must be one of/,
+    ],
+    ['agencies.json', '"CA0990200"', '"CA0990100"', /^agencies\.json \/agencies\/1\/oris\/0 is taken/],
+    ['agencies.json', '"CA0990200"', '"CAGWY0000"', /^agencies\.json \/agencies\/1\/oris\/0 is taken/],
+    ['directory.json', 'CAGWY0000', 'NL0000000', /^directory\.json \/gatewayOri must have the form/],
+    ['states.json', '"nv-system"', '"secret"', /^states\.json \/states\/2\/system is not an agency/],
+    ['groups.json', '"nv-sheriff"', '"secret"', /^groups\.json \/groups\/1\/members\/2 is not an agency/],
+  ];
+  for (const [file, from, to, found] of cases) {
+    const text = complaint(replaced(file, from, to));
+    assert.match(text, found);
+    assert.ok(!text.includes('secret'));
+  }
+});

@@ -1,0 +1,96 @@
+import { z } from 'zod';
+
+/** The files of a directory folder. Which agencies, lines, states and groups there are, and what each line may do. */
+const schemaLink = z.string().optional().describe('Lets editors check this file; ignored by the switch');
+const source = z.string().min(3).describe('Who decided this, where and when');
+const title = z.string().min(1).max(120);
+const ori = z.string().regex(/^[A-Z]{2}[A-Z0-9]{7}$/);
+const id = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{1,39}$/)
+  .describe('Lower case, never reused: keys, topics and records are named after it');
+const state = z.string().regex(/^[A-Z]{2}$/);
+
+export const directoryFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    // Only Nlets itself may answer as NL0000000 (domain sheet 3.2 [S4]).
+    gatewayOri: ori.regex(/^(?!NL0000000)/).describe('The pseudo ORI this switch answers from'),
+  })
+  .meta({ title: 'directory.json: the switch itself' });
+
+export const agenciesFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    agencies: z
+      .array(
+        z.strictObject({
+          id,
+          title,
+          oris: z.array(ori).min(1).max(1000),
+          stations: z.array(id).max(1000),
+        }),
+      )
+      .min(1)
+      .max(10_000),
+  })
+  .meta({ title: 'agencies.json: agencies, their ORIs and stations' });
+
+export const statesFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    states: z.array(
+      z.strictObject({ code: state, title, system: id.describe('Agency that answers for the state') }),
+    ),
+  })
+  .meta({ title: 'states.json: states this switch can reach' });
+
+export const groupsFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    groups: z.array(
+      z.strictObject({ code: z.string().regex(/^[A-Z][A-Z0-9]{2,7}$/), title, members: z.array(id).min(1) }),
+    ),
+  })
+  .meta({ title: 'groups.json: bulletin groups' });
+
+export const linesFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    lines: z
+      .array(
+        z.strictObject({
+          name: id,
+          agency: id,
+          station: id,
+          host: z.string().min(1).max(253).describe('Address to listen on'),
+          port: z.int().min(1).max(65_535),
+          dialect: id.describe('A folder of protocols/'),
+          confirm: z.enum(['link', 'application', 'none']),
+          ackTimeoutMs: z.int().min(100).max(600_000),
+          frameTimeoutMs: z.int().min(100).max(600_000),
+          sessionsMax: z.int().min(1).max(1000),
+          oris: z.array(ori).min(1).max(1000).describe('ORIs this line may send as'),
+          keys: z.union([z.literal('all'), z.array(z.string().regex(/^[A-Z]{2,5}$/)).min(1)]),
+          mayBroadcast: z.boolean(),
+          mayAllPoints: z.boolean(),
+        }),
+      )
+      .min(1)
+      .max(10_000),
+  })
+  .meta({ title: 'lines.json: lines and what each may do' });
+
+/** File name under protocols/format/ to schema. */
+export const directoryFileKinds = {
+  directory: directoryFile,
+  agencies: agenciesFile,
+  states: statesFile,
+  groups: groupsFile,
+  lines: linesFile,
+} as const;

@@ -1,0 +1,45 @@
+/**
+ * One field of a fielded body. Offsets count bytes from the start of the frame; `offset`/`length` are the
+ * value's, `codeOffset` that of the three letters before the slash. Values are never copied out of the frame:
+ * who needs one reads it from `Message.bytes`.
+ */
+export type Field = {
+  readonly code: string;
+  readonly codeOffset: number;
+  readonly offset: number;
+  readonly length: number;
+};
+
+/** A destination as the sender wrote it: two characters, a group code, or a nine-character ORI. */
+export type Destination = { readonly text: string; readonly offset: number };
+
+/**
+ * A frame read by a dialect. Parsed, not yet permitted or checked.
+ *
+ * `user`, `terminal`, `incident`, `traceparent` are empty and `isTest` false where the dialect does not carry them;
+ * they are part of the shape from the first day so that stored records need no second format.
+ */
+export type Message = {
+  readonly dialect: string;
+  readonly bytes: Buffer;
+  readonly messageKey: string;
+  readonly originatingOri: string;
+  readonly destinations: readonly Destination[];
+  /** The sender's own reference, untouched; empty when absent. It may hold anything printable: never log it. */
+  readonly control: string;
+  /** First byte after TXT and its optional CR LF DEL. */
+  readonly bodyOffset: number;
+  /** Empty for free text. */
+  readonly fields: readonly Field[];
+  readonly user: string;
+  readonly terminal: string;
+  readonly incident: string;
+  readonly isTest: boolean;
+  readonly traceparent: string;
+};
+
+/** A message whose line may use its ORI, key and destinations. Only `authorize` makes one. */
+export type PermittedMessage = Message & { readonly permitted: true };
+
+/** A permitted message whose fields satisfy its key. Only `validate` makes one. */
+export type ValidMessage = PermittedMessage & { readonly valid: true };

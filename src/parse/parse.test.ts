@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { loadDialect } from '../dialect/dialect.ts';
+import type { Message } from '../message/message.ts';
+import { parse } from './parse.ts';
+
+const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
+
+function read(text: string): Message {
+  const outcome = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
+  assert.ok(outcome.ok, outcome.ok ? '' : outcome.refusals[0].code);
+  return outcome.value;
+}
+
+function refusal(text: string) {
+  const outcome = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
+  assert.ok(!outcome.ok, 'it was read');
+  assert.equal(outcome.refusals.length, 1);
+  const { code, offset, limit } = outcome.refusals[0];
+  return limit === undefined ? { code, offset } : { code, offset, limit };
+}
+
+const values = ({ bytes, fields }: Message) =>
+  fields.map(({ code, offset, length }) => [code, bytes.toString('latin1', offset, offset + length)]);
+
+test('reads the header parts and where each stands', () => {
+  const message = read('RQ.CA0990100.NV.H1.*GW/+A01.TXT\r\nVIN/1ZZZZ99Z9ZZ999999');
+  assert.equal(message.messageKey, 'RQ');
+  assert.equal(message.originatingOri, 'CA0990100');
+  assert.deepEqual(message.destinations, [
+    { text: 'NV', offset: 13 },
+    { text: 'H1', offset: 16 },
+  ]);
+  assert.equal(message.control, 'GW/+A01');
+  assert.equal(message.bodyOffset, 33);
+});
+
+test('field offsets point at the bytes of codes and values', () => {
+  const { bytes, fields } = read('RQ.CA0990100.NV.TXT\r\nLIC/ZZZ9999.LIY/2026');
+  for (const { code, codeOffset } of fields) {
+    assert.equal(bytes.toString('latin1', codeOffset, codeOffset + 3), code);
+  }
+  assert.deepEqual(
+    fields.map(({ codeOffset, offset, length }) => [codeOffset, offset, length]),
+    [
+      [21, 25, 7],
+      [33, 37, 4],
+    ],
+  );
+});
+
+test('is lenient: lower case, a trailing period, line ends and blanks around fields', () => {
+  const message = read('rq.ca0990100.nv.txt\r\n\x7f lic/ZZZ9999 .\r\nLIY/2026.\r\n');
+  assert.equal(message.messageKey, 'RQ');
+  assert.equal(message.originatingOri, 'CA0990100');
+  assert.deepEqual(values(message), [
+    ['LIC', 'ZZZ9999'],
+    ['LIY', '2026'],
+  ]);
+});
+
+test('the body may follow TXT with no line end, one, or DEL', () => {
+  for (const gap of ['', '\r\n', '\n', '\r\n\x7f', ' ']) {
+    assert.deepEqual(values(read(`RQ.CA0990100.NV.TXT${gap}VIN/1Z`)), [['VIN', '1Z']], JSON.stringify(gap));
+  }
+});
+
+test('a slash inside a value is legal, a period ends the field', () => {
+  assert.deepEqual(values(read('RQ.CA0990100.NV.TXTVCO/BLU/WHI.LIC/A')), [
+    ['VCO', 'BLU/WHI'],
+    ['LIC', 'A'],
+  ]);
+  assert.deepEqual(refusal('YQ.CA0990100.NV0990300.TXTREM/ST. PAUL'), { code: 'PARSE_FIELD', offset: 34 });
+});
+
+test('free text is not cut into fields, and a key the dialect lacks is left to authorize', () => {
+  assert.deepEqual(read('AM.CA0990100.NV.TXT\r\nLIC/ZZZ9999. MORE.').fields, []);
+  assert.deepEqual(read('ZZQ.CA0990100.NV.TXT\r\nLIC/ZZZ9999').fields, []);
+});
+
+test('reads a sixth and seventh destination, up to thirty-two: how many a key may have is authorize’s question', () => {
+  assert.equal(read(`AM.CA0990100.${'NV.'.repeat(7)}TXTX`).destinations.length, 7);
+  assert.equal(read(`AM.CA0990100.${'NV.'.repeat(32)}TXTX`).destinations.length, 32);
+  assert.deepEqual(refusal(`AM.CA0990100.${'NV.'.repeat(33)}TXTX`), {
+    code: 'PARSE_DESTINATION',
+    offset: 109,
+    limit: 32,
+  });
+});
+
+test('an ORI that begins like the text mark is a destination', () => {
+  const message = read('AM.CA0990100.TXT099000.TXT\r\nHELLO');
+  assert.deepEqual(message.destinations, [{ text: 'TXT099000', offset: 13 }]);
+});
+
+test('bounds the number of fields', () => {
+  assert.equal(read(`RQ.CA0990100.NV.TXT${'LIC/A.'.repeat(64)}`).fields.length, 64);
+  assert.deepEqual(refusal(`RQ.CA0990100.NV.TXT${'LIC/A.'.repeat(65)}`), {
+    code: 'PARSE_FIELD',
+    offset: 19 + 64 * 6,
+    limit: 64,
+  });
+});
+
+test('says where the header stops being one', () => {
+  const cases: [string, string, number][] = [
+    ['', 'PARSE_HEADER', 0],
+    ['RQ', 'PARSE_HEADER', 0],
+    ['.CA0990100.NV.TXTX', 'PARSE_HEADER', 0],
+    ['RQ.CA0990100', 'PARSE_HEADER', 3],
+    ['RQ.CA09901000.NV.TXTX', 'PARSE_ORI', 3],
+    ['R.CA0990100.NV.TXTX', 'PARSE_MESSAGE_KEY', 0],
+    ['RQAB.CA0990100.NV.TXTX', 'PARSE_MESSAGE_KEY', 0],
+    ['RQ.CA0990100.NV', 'PARSE_TEXT_MISSING', 13],
+    ['RQ.CA0990100.NV.', 'PARSE_TEXT_MISSING', 16],
+    ['RQ.CA0990100.NV.TX', 'PARSE_TEXT_MISSING', 16],
+    ['RQ.CA0990100.N.TXTX', 'PARSE_DESTINATION', 13],
+    ['RQ.CA0990100.*A.TXTX', 'PARSE_DESTINATION', 13],
+    ['RQ.CA0990100.NV.*.TXTX', 'PARSE_CONTROL', 17],
+    ['RQ.CA0990100.NV.*A', 'PARSE_CONTROL', 17],
+    ['RQ.CA0990100.NV.*A*B.TXTX', 'PARSE_CONTROL', 17],
+    ['RQ.CA0990100.NV.*A.NV.TXTX', 'PARSE_TEXT_MISSING', 19],
+    ['AM.CA0990100.NV.TXT\x00', 'PARSE_CHARACTER', 19],
+    ['AM.CA0990100.NV.TXT\t', 'PARSE_CHARACTER', 19],
+  ];
+  for (const [text, code, offset] of cases) {
+    const found = refusal(text);
+    assert.deepEqual([found.code, found.offset], [code, offset], JSON.stringify(text));
+  }
+});
+
+const pieces = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom('RQ', 'AM', '.', 'CA0990100', 'NV', '*', 'TXT', '\r\n', 'LIC/', 'ZZZ9999', '/', '\x7f'),
+      fc.string({ unit: 'binary-ascii', maxLength: 4 }),
+    ),
+    { maxLength: 30 },
+  )
+  .map((parts) => Buffer.from(parts.join(''), 'latin1'));
+
+test('never throws, and every offset it gives lies in the frame', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        pieces,
+        fc.uint8Array({ maxLength: 300 }).map((list) => Buffer.from(list)),
+      ),
+      (bytes) => {
+        const outcome = parse({ kind: 'frame', bytes }, dialect);
+        if (!outcome.ok) {
+          const { offset = 0 } = outcome.refusals[0];
+          assert.ok(offset <= bytes.length);
+          return;
+        }
+        for (const { offset, length, codeOffset } of outcome.value.fields) {
+          assert.ok(codeOffset >= outcome.value.bodyOffset && length >= 0 && offset + length <= bytes.length);
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
+test('reads back what a header was made of', () => {
+  const ori = fc.stringMatching(/^[A-SU-Z][A-Z][A-Z0-9]{7}$/);
+  const destination = fc.oneof(ori, fc.stringMatching(/^[A-Z]{2}$/), fc.stringMatching(/^[A-Z][0-9]$/));
+  const control = fc.stringMatching(/^[!-)+\-/-~]{1,10}$/);
+  fc.assert(
+    fc.property(ori, fc.array(destination, { minLength: 1, maxLength: 32 }), control, (from, to, own) => {
+      const message = read(`AM.${from}.${to.join('.')}.*${own}.TXT\r\nTEXT`);
+      assert.equal(message.originatingOri, from);
+      assert.deepEqual(
+        message.destinations.map(({ text }) => text),
+        to,
+      );
+      assert.equal(message.control, own);
+      assert.equal(message.bytes.toString('latin1', message.bodyOffset), 'TEXT');
+    }),
+    { numRuns: 200 },
+  );
+});

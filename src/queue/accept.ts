@@ -1,0 +1,279 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Fault } from '../message/codes.ts';
+import { acceptScript } from './accept-script.ts';
+import { type HotConnection, isOutOfMemory, type ScriptArgument } from './hot-connection.ts';
+import type { SlotKeys } from './keys.ts';
+
+/** A page as the audit builds it: bytes that chain to the page before, and the sealed bodies beside it. */
+export type AppendPage = {
+  readonly n: number;
+  readonly prev: string;
+  readonly head: string;
+  readonly bytes: Buffer;
+  readonly journal: Buffer;
+};
+
+/** A writer is one life of a process; the instance is the place it fills, life after life. */
+export type WriterName = { readonly writer: string; readonly instance: string };
+
+export type AcceptLane = { readonly lane: string; readonly entries: readonly Buffer[] };
+export type AcceptBatch = { readonly page: AppendPage; readonly lanes: readonly AcceptLane[] };
+
+/** What Redis said when a batch became durable. `firstSeqs` are the laneSeq of each lane's first entry, in the batch's order. */
+export type AcceptReceipt = {
+  readonly atMs: number;
+  readonly usedMemory: number;
+  readonly maxMemory: number;
+  readonly firstSeqs: readonly number[];
+};
+
+export type AcceptLimits = {
+  readonly batchMessagesMax: number;
+  readonly batchBytesMax: number;
+  readonly laneMessagesMax: number;
+  readonly laneBytesMax: number;
+  readonly auditPagesMax: number;
+  readonly auditBytesMax: number;
+  readonly recorderSilenceMsMax: number;
+};
+
+export type AcceptWork<T> = {
+  /**
+   * Builds the call for these items. Called again for the same items when lanes turned out full: items that need one of them
+   * must then be built as refusals. Nothing of an earlier build was stored.
+   */
+  prepare(items: readonly T[], fullLanes: ReadonlySet<string>): AcceptBatch;
+  /** The batch is durable. Advances the chain and answers the senders. */
+  settled(items: readonly T[], batch: AcceptBatch, receipt: AcceptReceipt): void;
+  /** Redis cannot take anything now (memory, audit lag): known not stored, tried again with back-off. */
+  blocked(why: 'AUDIT_LAG' | 'OUT_OF_MEMORY'): void;
+  /** The server lost calls it had confirmed; `count` of them were stored again from memory. */
+  rolledBack(count: number): void;
+};
+
+type Call = {
+  readonly keys: string[];
+  readonly args: ScriptArgument[];
+  readonly page: AppendPage;
+  atMs: number;
+};
+
+const KEPT_MS = 2000;
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+const BLOCKED_FIRST_MS = 20;
+const BLOCKED_MAX_MS = 1000;
+
+/**
+ * The accept loop of one writer (design 5.1-5.3): one call in flight, batches that grow by themselves while it is out, no timer.
+ * An unknown outcome is never answered; the same bytes are sent until Redis tells. `offer` never waits: who offers keeps within
+ * `waiting` and `waitingBytes`.
+ */
+export class AcceptLoop<T> {
+  readonly #connection: HotConnection;
+  readonly #keys: SlotKeys;
+  readonly #writer: WriterName;
+  readonly #limits: AcceptLimits;
+  readonly #work: AcceptWork<T>;
+  #pending: { item: T; bytes: number }[] = [];
+  #pendingBytes = 0;
+  #inFlight = 0;
+  #inFlightBytes = 0;
+  #running: Promise<void> | undefined;
+  #kept: Call[] = [];
+  #keptBytes = 0;
+  #failed: Error | undefined;
+
+  constructor(
+    connection: HotConnection,
+    keys: SlotKeys,
+    writer: WriterName,
+    limits: AcceptLimits,
+    work: AcceptWork<T>,
+  ) {
+    this.#connection = connection;
+    this.#keys = keys;
+    this.#writer = writer;
+    this.#limits = limits;
+    this.#work = work;
+  }
+
+  /** Messages offered and not yet settled. */
+  get waiting(): number {
+    return this.#pending.length + this.#inFlight;
+  }
+
+  get waitingBytes(): number {
+    return this.#pendingBytes + this.#inFlightBytes;
+  }
+
+  /** The fault that stopped the loop, if one did. The process must then end: its chain cannot go on. */
+  get failed(): Error | undefined {
+    return this.#failed;
+  }
+
+  offer(item: T, bytes: number): void {
+    this.#pending.push({ item, bytes });
+    this.#pendingBytes += bytes;
+    // After the poll phase: frames read from all sockets in this turn travel in one call.
+    this.#running ??= new Promise<void>((done) => {
+      setImmediate(() => {
+        void this.#drain().finally(() => {
+          this.#running = undefined;
+          done();
+        });
+      });
+    });
+  }
+
+  /** Resolves when everything offered so far is settled, or the loop has failed. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    if (this.#failed !== undefined) throw this.#failed;
+  }
+
+  async #drain(): Promise<void> {
+    try {
+      while (this.#pending.length > 0 && this.#failed === undefined) await this.#one(this.#takeBatch());
+    } catch (error) {
+      this.#failed =
+        error instanceof Error ? error : new Fault('SCRIPT_REFUSED', 'unknown failure', { cause: error });
+    }
+  }
+
+  #takeBatch(): readonly T[] {
+    let count = 0;
+    let bytes = 0;
+    for (const { bytes: itemBytes } of this.#pending) {
+      if (count >= this.#limits.batchMessagesMax) break;
+      if (count > 0 && bytes + itemBytes > this.#limits.batchBytesMax) break;
+      count += 1;
+      bytes += itemBytes;
+    }
+    const taken = this.#pending.splice(0, count);
+    this.#pendingBytes -= bytes;
+    this.#inFlight = count;
+    this.#inFlightBytes = bytes;
+    return taken.map(({ item }) => item);
+  }
+
+  async #one(items: readonly T[]): Promise<void> {
+    const full = new Set<string>();
+    let batch = this.#work.prepare(items, full);
+    let call = this.#call(batch);
+    let blockedMs = BLOCKED_FIRST_MS;
+    for (;;) {
+      const reply = await this.#send(call);
+      switch (reply[0]) {
+        case 'OK':
+        case 'STORED': {
+          this.#keep(call);
+          this.#inFlight = 0;
+          this.#inFlightBytes = 0;
+          this.#work.settled(items, batch, readReceipt(reply[1] ?? ''));
+          return;
+        }
+        case 'LANE_FULL': {
+          for (const index of reply.slice(1)) full.add(batch.lanes[Number(index)]?.lane ?? '');
+          batch = this.#work.prepare(items, full);
+          call = this.#call(batch);
+          break;
+        }
+        case 'AUDIT_LAG':
+        case 'OUT_OF_MEMORY': {
+          this.#work.blocked(reply[0]);
+          await sleep(blockedMs);
+          blockedMs = Math.min(blockedMs * 2, BLOCKED_MAX_MS);
+          break;
+        }
+        case 'GAP': {
+          await this.#replay(Number(reply[1]), reply[2] ?? '', call);
+          break;
+        }
+        default:
+          throw new Fault('SCRIPT_REFUSED', `accept script said ${reply.join(' ')}`);
+      }
+    }
+  }
+
+  async #send(call: Call): Promise<string[]> {
+    call.atMs = performance.now();
+    try {
+      return (await this.#connection.run(acceptScript, call.keys, call.args)).map(String);
+    } catch (error) {
+      if (isOutOfMemory(error)) return ['OUT_OF_MEMORY'];
+      throw error;
+    }
+  }
+
+  #call(batch: AcceptBatch): Call {
+    const { page, lanes } = batch;
+    const keys = [
+      this.#keys.writer(this.#writer.writer),
+      this.#keys.audit,
+      this.#keys.auditMeta,
+      this.#keys.ready,
+      this.#keys.bell,
+      this.#keys.instance(this.#writer.instance),
+    ];
+    const limits = this.#limits;
+    const args: ScriptArgument[] = [
+      page.n,
+      page.prev,
+      page.head,
+      page.bytes,
+      page.journal,
+      limits.auditPagesMax,
+      limits.auditBytesMax,
+      limits.recorderSilenceMsMax,
+      page.n === 1 ? this.#writer.writer : '',
+    ];
+    for (const { lane, entries } of lanes) {
+      keys.push(this.#keys.lane(lane), this.#keys.laneMeta(lane));
+      args.push(lane, limits.laneMessagesMax, limits.laneBytesMax, entries.length, ...entries);
+    }
+    return { keys, args, page, atMs: 0 };
+  }
+
+  /** Calls of the last two seconds stay, for a server that comes back without them (design 5.3). */
+  #keep(call: Call): void {
+    this.#kept.push(call);
+    this.#keptBytes += callBytes(call);
+    const oldest = performance.now() - KEPT_MS;
+    let drop = 0;
+    for (const kept of this.#kept) {
+      if (kept.atMs >= oldest && this.#keptBytes <= KEPT_BYTES_MAX) break;
+      this.#keptBytes -= callBytes(kept);
+      drop += 1;
+    }
+    this.#kept.splice(0, drop);
+  }
+
+  async #replay(storedN: number, storedHead: string, current: Call): Promise<void> {
+    const from = this.#kept.findIndex(({ page }) => page.n === storedN + 1 && page.prev === storedHead);
+    const calls = from < 0 ? [] : this.#kept.slice(from);
+    if (calls.length === 0 || calls.at(-1)?.page.n !== current.page.n - 1) {
+      throw new Fault(
+        'GAP',
+        `chain is at page ${String(current.page.n - 1)}, the server at ${String(storedN)}; kept calls do not reach`,
+      );
+    }
+    for (const call of calls) {
+      const reply = await this.#send(call);
+      if (reply[0] !== 'OK' && reply[0] !== 'STORED') {
+        throw new Fault(
+          'STATE_ROLLED_BACK',
+          `replay of page ${String(call.page.n)} ended in ${reply[0] ?? ''}`,
+        );
+      }
+    }
+    this.#work.rolledBack(calls.length);
+  }
+}
+
+const callBytes = (call: Call): number =>
+  call.args.reduce<number>((sum, arg) => sum + (typeof arg === 'number' ? 8 : arg.length), 0);
+
+const readReceipt = (text: string): AcceptReceipt => {
+  const [atMs = 0, usedMemory = 0, maxMemory = 0, ...firstSeqs] = text.split(' ').map(Number);
+  return { atMs, usedMemory, maxMemory, firstSeqs };
+};

@@ -1,0 +1,37 @@
+import type { Redis } from 'ioredis';
+import type { SlotKeys } from './keys.ts';
+import { streamEntries } from './page-stream.ts';
+
+/**
+ * Waits until a lane that was empty got something, or `blockMs` passed. A ring may be missed (a start, a reconnect): whoever waits
+ * here also sweeps its lanes each time it wakes, so a missed ring costs a second and never a message (design 5.6).
+ */
+export class Doorbell {
+  readonly #redis: Redis;
+  readonly #key: string;
+  #cursor = '$';
+
+  /** `redis` blocks, so it must be a connection of its own. */
+  constructor(redis: Redis, keys: SlotKeys) {
+    this.#redis = redis;
+    this.#key = keys.bell;
+  }
+
+  /** The lanes that rang; empty after a quiet `blockMs`. */
+  async wait(blockMs: number): Promise<ReadonlySet<string>> {
+    const reply: unknown = await this.#redis.callBuffer(
+      'XREAD',
+      'BLOCK',
+      blockMs,
+      'STREAMS',
+      this.#key,
+      this.#cursor,
+    );
+    const rung = new Set<string>();
+    for (const [id, fields] of streamEntries(reply)) {
+      this.#cursor = id;
+      rung.add(fields[1]?.toString('latin1') ?? '');
+    }
+    return rung;
+  }
+}

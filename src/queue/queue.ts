@@ -1,0 +1,95 @@
+import { Redis } from 'ioredis';
+import { confirmDurability, type DurabilityLevel } from './durability.ts';
+import { HotConnection } from './hot-connection.ts';
+import { type SlotKeys, slotKeys } from './keys.ts';
+
+export { AcceptLoop } from './accept.ts';
+export type {
+  AcceptBatch,
+  AcceptLane,
+  AcceptLimits,
+  AcceptReceipt,
+  AcceptWork,
+  AppendPage,
+  WriterName,
+} from './accept.ts';
+export { decodeEntry, encodeEntry } from './entry.ts';
+export { Doorbell } from './doorbell.ts';
+export { imbalance, type LaneCounts, readLane } from './ledger.ts';
+export { type LeaseTimes, type OwnedLane, OwnedLanes, type Settlement, type TakenEntry } from './lanes.ts';
+export { SlotReader } from './slot-reader.ts';
+export { PageStream } from './page-stream.ts';
+
+export type QueueOptions = {
+  readonly url: string;
+  readonly slot: string;
+  readonly durability: DurabilityLevel;
+  readonly attemptTimeoutMs: number;
+  readonly onDown: () => void;
+  readonly onUp: () => void;
+};
+
+/**
+ * The queue room: messages become durable here, or are not accepted. This door opens the connections of one process to one slot:
+ * `hot` for calls whose outcome must become known, `side` for reading, and blocking ones on request.
+ * Throws DURABILITY_UNCONFIRMED when the server does not do what the chosen level promises.
+ */
+export class Queue {
+  readonly keys: SlotKeys;
+  readonly hot: HotConnection;
+  readonly side: Redis;
+  readonly #url: string;
+  readonly #blocking: Redis[] = [];
+
+  private constructor(options: QueueOptions, hot: HotConnection, side: Redis) {
+    this.keys = slotKeys(options.slot);
+    this.hot = hot;
+    this.side = side;
+    this.#url = options.url;
+  }
+
+  static async open(options: QueueOptions): Promise<Queue> {
+    const side = quiet(new Redis(options.url, { lazyConnect: true, maxRetriesPerRequest: 3 }));
+    const hot = new HotConnection(options);
+    try {
+      await side.connect();
+      await confirmDurability(side, options.durability);
+      await hot.connect();
+      return new Queue(options, hot, side);
+    } catch (error) {
+      side.disconnect();
+      hot.close();
+      throw error;
+    }
+  }
+
+  /** A connection for a caller that blocks in XREAD. */
+  blocking(): Redis {
+    const redis = quiet(
+      new Redis(this.#url, { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: false }),
+    );
+    this.#blocking.push(redis);
+    return redis;
+  }
+
+  /** The last life of this instance: its writer id and where its chain stood, or undefined for the first life. */
+  async predecessor(instance: string): Promise<{ writer: string; n: number; head: string } | undefined> {
+    const writer = await this.side.get(this.keys.instance(instance));
+    if (writer === null) return undefined;
+    const [n, head] = await this.side.hmget(this.keys.writer(writer), 'n', 'head');
+    if (typeof n !== 'string' || typeof head !== 'string') return undefined;
+    return { writer, n: Number(n), head };
+  }
+
+  close(): void {
+    this.hot.close();
+    this.side.disconnect();
+    for (const redis of this.#blocking) redis.disconnect();
+  }
+}
+
+// The library prints foreign error texts when nobody listens; failures reach us through the calls.
+const quiet = (redis: Redis): Redis => {
+  redis.on('error', () => {});
+  return redis;
+};

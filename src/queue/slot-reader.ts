@@ -1,0 +1,54 @@
+import { Redis } from 'ioredis';
+import { slotKeys } from './keys.ts';
+import { imbalance, type LaneCounts, readLane } from './ledger.ts';
+import { type StreamPage, streamEntries } from './page-stream.ts';
+
+/** Reads a slot without taking part in it: for commands that look. */
+export class SlotReader {
+  readonly #redis: Redis;
+  readonly #keys;
+
+  private constructor(redis: Redis, slot: string) {
+    this.#redis = redis;
+    this.#keys = slotKeys(slot);
+  }
+
+  /** Undefined when Redis cannot be reached: the caller may still read what is on disk. */
+  static async open(url: string, slot: string): Promise<SlotReader | undefined> {
+    const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null });
+    redis.on('error', () => {});
+    try {
+      await redis.connect();
+      return new SlotReader(redis, slot);
+    } catch {
+      redis.disconnect();
+      return undefined;
+    }
+  }
+
+  /** Audit pages not yet trimmed, after `afterId`. */
+  async pages(afterId: string, countMax: number): Promise<readonly StreamPage[]> {
+    const reply: unknown = await this.#redis.callBuffer(
+      'XREAD',
+      'COUNT',
+      countMax,
+      'STREAMS',
+      this.#keys.audit,
+      afterId,
+    );
+    return streamEntries(reply).map(([id, fields]) => ({
+      id,
+      page: fields[1] ?? Buffer.alloc(0),
+      journal: fields[3] ?? Buffer.alloc(0),
+    }));
+  }
+
+  async lane(lane: string): Promise<LaneCounts & { readonly imbalance: number }> {
+    const counts = await readLane(this.#redis, this.#keys, lane);
+    return { ...counts, imbalance: imbalance(counts) };
+  }
+
+  close(): void {
+    this.#redis.disconnect();
+  }
+}

@@ -1,0 +1,119 @@
+import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+
+/** What a sender learned about one frame it sent. `silent`: the line was closed without an answer. */
+export type Told =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly text: string }
+  | { readonly kind: 'nak' }
+  | { readonly kind: 'silent' };
+
+const STX = 0x02;
+const ETX = 0x03;
+const ACK = 0x06;
+const NAK = 0x15;
+const QUIET_MS = 25;
+const ANSWER_MS_MAX = 15_000;
+
+/**
+ * A CAD system on one line, as a vendor would write it: sends frames, reads link confirmations in order. On a `link` line an ACK says
+ * the frame was stored, and a refusal message right behind it says it was refused; on an `application` line a message says either.
+ */
+export class CadLine {
+  readonly #socket: Socket;
+  readonly #hasLinkConfirm: boolean;
+  #bytes = Buffer.alloc(0);
+  #told: Told[] = [];
+  #lastAck = -1;
+  #changed: (() => void) | undefined;
+  #isClosed = false;
+
+  private constructor(socket: Socket, hasLinkConfirm: boolean) {
+    this.#socket = socket;
+    this.#hasLinkConfirm = hasLinkConfirm;
+    socket.on('data', (chunk: Buffer) => {
+      this.#read(chunk);
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.#isClosed = true;
+      this.#changed?.();
+    });
+  }
+
+  static async connect(port: number, confirm: 'link' | 'application'): Promise<CadLine> {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+    await once(socket, 'connect');
+    return new CadLine(socket, confirm === 'link');
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Sends bytes that hold `frames` frames, or framing faults, and resolves with what was told about each, in order. */
+  async send(bytes: Buffer, frames = 1): Promise<readonly Told[]> {
+    this.#told = [];
+    this.#lastAck = -1;
+    this.#socket.write(bytes);
+    const deadline = performance.now() + ANSWER_MS_MAX;
+    while (this.#told.length < frames && !this.#isClosed && performance.now() < deadline)
+      await this.#change(deadline);
+    // A refusal message may still be on its way behind the last ACK.
+    if (this.#lastAck >= 0 && !this.#isClosed) await this.#change(performance.now() + QUIET_MS);
+    const missing = Math.max(0, frames - this.#told.length);
+    return [...this.#told, ...Array.from({ length: missing }, () => ({ kind: 'silent' }) as const)];
+  }
+
+  /** Resolves when the other side has closed the line. */
+  async closed(): Promise<void> {
+    const deadline = performance.now() + ANSWER_MS_MAX;
+    while (!this.#isClosed && performance.now() < deadline) await this.#change(deadline);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #change(deadline: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, deadline - performance.now()));
+      this.#changed = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #read(chunk: Buffer): void {
+    this.#bytes = Buffer.concat([this.#bytes, chunk]);
+    let at = 0;
+    while (at < this.#bytes.length) {
+      const byte = this.#bytes[at];
+      if (byte === ACK && this.#hasLinkConfirm) this.#lastAck = this.#told.push({ kind: 'accepted' }) - 1;
+      else if (byte === NAK) this.#take({ kind: 'nak' });
+      else if (byte === STX) {
+        const end = this.#bytes.indexOf(ETX, at);
+        if (end < 0) break;
+        this.#message(this.#bytes.toString('latin1', at + 1, end));
+        at = end;
+      }
+      at += 1;
+    }
+    this.#bytes = this.#bytes.subarray(at);
+    this.#changed?.();
+  }
+
+  #take(told: Told): void {
+    this.#told.push(told);
+    this.#lastAck = -1;
+  }
+
+  #message(text: string): void {
+    if (this.#hasLinkConfirm && this.#lastAck >= 0) {
+      this.#told[this.#lastAck] = { kind: 'refused', text };
+      this.#lastAck = -1;
+    } else if (text.startsWith('ACK.')) this.#take({ kind: 'accepted' });
+    else this.#take({ kind: 'refused', text });
+  }
+}

@@ -1,0 +1,25 @@
+import type { StoredMessage } from './stored-message.ts';
+
+/** A queue or topic as the log knows it: by its path. */
+export type Logged = { readonly path: string };
+
+/**
+ * What the entities tell the log, in the order it happened. `whenWritten` runs its callback once everything told
+ * so far has been handed to the operating system; nothing is confirmed to a peer before that.
+ */
+export type BusLog = {
+  stored(topic: Logged, message: StoredMessage, queues: readonly Logged[]): void;
+  removed(queue: Logged, sequence: number): void;
+  counted(queue: Logged, sequence: number, deliveryCount: number): void;
+  whenWritten(then: () => void): void;
+};
+
+/** Memory only: nothing is kept, so nothing need be waited for. */
+export const noLog: BusLog = {
+  stored: () => undefined,
+  removed: () => undefined,
+  counted: () => undefined,
+  whenWritten: (then) => {
+    then();
+  },
+};

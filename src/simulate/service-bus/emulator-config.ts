@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { Fault } from '../../message/codes.ts';
+import { durationMs } from './duration.ts';
+
+/**
+ * The entity file of Microsoft's own emulator (`Config.json`), so that one file serves both. Every option is named
+ * here: an unknown one is an error, and one we know but do not play (sessions, forwarding, queues) says so.
+ */
+const duration = (minMs: number, maxMs: number) =>
+  z.string().transform((text, context) => {
+    const ms = durationMs(text);
+    if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
+    context.addIssue(
+      `must be an ISO-8601 duration of ${String(minMs)} to ${String(maxMs)} ms, such as PT30S`,
+    );
+    return z.NEVER;
+  });
+
+const name = (lengthMax: number) =>
+  z
+    .string()
+    .max(lengthMax)
+    .regex(
+      /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/,
+      'must be letters, digits, period, hyphen or underscore',
+    );
+const notPlayed = (what: string) => z.literal('', `${what} is not played by the stand-in`).optional();
+
+const lockMs = duration(1_000, 300_000);
+const liveMs = duration(1_000, Number.MAX_SAFE_INTEGER);
+const windowMs = duration(1_000, 604_800_000);
+
+const correlationFilter = z.strictObject({
+  ContentType: z.string().optional(),
+  CorrelationId: z.string().optional(),
+  Label: z.string().optional(),
+  MessageId: z.string().optional(),
+  ReplyTo: z.string().optional(),
+  ReplyToSessionId: z.string().optional(),
+  SessionId: z.string().optional(),
+  To: z.string().optional(),
+  Properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+});
+
+const sqlRefusal = 'SQL filters are not played by the stand-in, except 1=1: use a correlation filter';
+const rule = z.strictObject({
+  Name: z.string().min(1).max(50),
+  Properties: z.discriminatedUnion('FilterType', [
+    z.strictObject({ FilterType: z.literal('Correlation'), CorrelationFilter: correlationFilter }),
+    z.strictObject({
+      FilterType: z.literal('Sql'),
+      SqlFilter: z.strictObject({
+        SqlExpression: z.string().refine((text) => /^\s*1\s*=\s*1\s*$/.test(text), sqlRefusal),
+      }),
+    }),
+  ]),
+});
+
+const subscription = z.strictObject({
+  Name: name(50),
+  Properties: z
+    .strictObject({
+      DeadLetteringOnMessageExpiration: z.boolean().default(false),
+      DefaultMessageTimeToLive: liveMs.optional(),
+      LockDuration: lockMs.default(60_000),
+      MaxDeliveryCount: z.int().min(1).max(2_000).default(10),
+      ForwardTo: notPlayed('ForwardTo'),
+      ForwardDeadLetteredMessagesTo: notPlayed('ForwardDeadLetteredMessagesTo'),
+      RequiresSession: z.literal(false, 'RequiresSession is not played by the stand-in').optional(),
+    })
+    .prefault({}),
+  // The service allows 2,000 rules a topic; one subscription may use them all.
+  Rules: z.array(rule).max(2_000).default([]),
+});
+
+const topic = z.strictObject({
+  Name: name(260),
+  Properties: z
+    .strictObject({
+      DefaultMessageTimeToLive: liveMs.optional(),
+      DuplicateDetectionHistoryTimeWindow: windowMs.default(600_000),
+      RequiresDuplicateDetection: z.boolean().default(false),
+    })
+    .prefault({}),
+  Subscriptions: z.array(subscription).max(2_000).default([]),
+});
+
+const namespace = z.strictObject({
+  Name: z.string().min(1).max(50),
+  Queues: z.array(z.never('queues are not played by the stand-in: use a topic')).optional(),
+  Topics: z.array(topic).min(1).max(1_000),
+});
+
+const schema = z.strictObject({
+  UserConfig: z.strictObject({
+    Namespaces: z.array(namespace).length(1, 'exactly one namespace, as in the official emulator'),
+    Logging: z.strictObject({ Type: z.string() }).optional(),
+  }),
+});
+
+export type EmulatorConfig = z.infer<typeof schema>;
+export type TopicConfig = z.infer<typeof topic>;
+export type SubscriptionConfig = z.infer<typeof subscription>;
+export type RuleConfig = z.infer<typeof rule>;
+export type CorrelationConfig = z.infer<typeof correlationFilter>;
+
+/** Checks an entity description; the fault names each option by its path. */
+export function parseEmulatorConfig(value: unknown): EmulatorConfig {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new Fault('CONFIG_INVALID', `bus entities: ${z.prettifyError(parsed.error)}`);
+  const twice = firstRepeated(parsed.data);
+  if (twice !== undefined) throw new Fault('CONFIG_INVALID', `bus entities: ${twice} is named twice`);
+  return parsed.data;
+}
+
+/** Reads an entity file in the form of the official emulator's `Config.json`. */
+export async function loadEmulatorConfig(path: string): Promise<EmulatorConfig> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw new Fault('CONFIG_INVALID', 'bus entities: the file cannot be read as JSON', { cause });
+  }
+  return parseEmulatorConfig(value);
+}
+
+/** Entity names are compared without case, as the service compares them. */
+function firstRepeated(config: EmulatorConfig): string | undefined {
+  const seen = new Set<string>();
+  const isRepeated = (path: string): boolean => seen.size === seen.add(path.toLowerCase()).size;
+  for (const { Topics } of config.UserConfig.Namespaces) {
+    for (const { Name, Subscriptions } of Topics) {
+      if (isRepeated(Name)) return Name;
+      for (const subscription of Subscriptions) {
+        const path = `${Name}/${subscription.Name}`;
+        if (isRepeated(path)) return path;
+        for (const { Name: rule } of subscription.Rules)
+          if (isRepeated(`${path}/${rule}`)) return `${path}/${rule}`;
+      }
+    }
+  }
+  return undefined;
+}

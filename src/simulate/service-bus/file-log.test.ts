@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import rhea from 'rhea';
+import { parseEmulatorConfig } from './emulator-config.ts';
+import { Entities } from './entities.ts';
+import { FileLog } from './file-log.ts';
+import type { Lock } from './locks.ts';
+import type { Queue } from './queue.ts';
+
+const config = parseEmulatorConfig({
+  UserConfig: {
+    Namespaces: [
+      {
+        Name: 'ns',
+        Topics: [
+          {
+            Name: 't',
+            Properties: { RequiresDuplicateDetection: true },
+            Subscriptions: [{ Name: 'one' }, { Name: 'two' }],
+          },
+        ],
+      },
+    ],
+  },
+});
+const roomy = { messagesMax: 1_000_000, bytesMax: 1024 ** 3 };
+const sections = rhea.message as unknown as { data_section(body: Buffer): unknown };
+const encode = (messageId: string, bytes = 10): Buffer =>
+  rhea.message.encode({ message_id: messageId, body: sections.data_section(Buffer.alloc(bytes, 1)) });
+
+function open(dataDir: string, limits = roomy) {
+  const log = new FileLog(dataDir);
+  const entities = new Entities(config, limits, log);
+  log.open(entities);
+  const topic = entities.topics.get('t');
+  const queue = topic?.subscriptions.get('one')?.queue;
+  assert.ok(topic !== undefined && queue !== undefined);
+  const publish = (...ids: readonly string[]) =>
+    new Promise<boolean>((resolve) => {
+      topic.publish(
+        ids.map((id) => encode(id)),
+        ({ ok }) => {
+          resolve(ok);
+        },
+      );
+    });
+  const waiting = () => queue.peek(0, 1_000_000).map(({ message }) => message.messageId);
+  return { log, topic, queue, publish, waiting };
+}
+
+function directory(context: TestContext): string {
+  const dataDir = mkdtempSync(join(tmpdir(), 'bus-log-'));
+  context.after(() => {
+    rmSync(dataDir, { recursive: true });
+  });
+  return dataDir;
+}
+
+test('a log cut at any byte gives back every message whose record is whole', async (context) => {
+  const dataDir = directory(context);
+  const file = join(dataDir, 'bus.log');
+  const bus = open(dataDir);
+  const ends = [statSync(file).size];
+  for (const id of ['a', 'b', 'c']) {
+    await bus.publish(id);
+    ends.push(statSync(file).size);
+  }
+  bus.log.close();
+  const whole = readFileSync(file);
+  for (let length = ends[0] ?? 0; length <= whole.length; length++) {
+    writeFileSync(file, whole.subarray(0, length));
+    const again = open(dataDir);
+    const count = ends.filter((end) => end <= length).length - 1;
+    assert.deepEqual(again.waiting(), ['a', 'b', 'c'].slice(0, count), `cut at ${String(length)}`);
+    assert.equal(again.log.stats.tornBytes, length - (ends[count] ?? 0));
+    again.log.close();
+  }
+});
+
+test('a message is in the file before its sender is answered and before anyone can receive it', async (context) => {
+  const dataDir = directory(context);
+  const bus = open(dataDir);
+  const before = statSync(join(dataDir, 'bus.log')).size;
+  const answered = bus.publish('a');
+  assert.deepEqual(bus.waiting(), []);
+  assert.equal(await answered, true);
+  assert.ok(statSync(join(dataDir, 'bus.log')).size > before);
+  assert.deepEqual(bus.waiting(), ['a']);
+  bus.log.close();
+});
+
+test('a log of another format is a fault, not an empty bus', (context) => {
+  const dataDir = directory(context);
+  writeFileSync(join(dataDir, 'bus.log'), 'something else entirely');
+  assert.throws(() => open(dataDir), { code: 'STAND_IN_LOG' });
+});
+
+test('a log that grows by traffic is compacted to what is alive and loses none of it', async (context) => {
+  const dataDir = directory(context);
+  const bus = open(dataDir);
+  let isTaking = true;
+  const consumer = { isPresettled: true, capacity: () => (isTaking ? 1_000 : 0), send: () => undefined };
+  for (const { queue } of bus.topic.subscriptions.values()) queue.attach(consumer);
+  for (let round = 0; round < 90; round++) {
+    const large = encode(`large-${String(round)}`, 1024 * 1024);
+    await new Promise<void>((resolve) => {
+      bus.topic.publish([large], () => {
+        resolve();
+      });
+    });
+    if (round === 10) {
+      isTaking = false;
+      await bus.publish('kept');
+      for (const { queue } of bus.topic.subscriptions.values()) queue.detach(consumer);
+    }
+    if (round > 10) for (const { queue } of bus.topic.subscriptions.values()) completeLast(queue);
+  }
+  await bus.publish('last');
+  assert.ok(bus.log.stats.compactions >= 1);
+  bus.log.close();
+  assert.ok(statSync(join(dataDir, 'bus.log')).size < 64 * 1024 * 1024);
+  const again = open(dataDir);
+  assert.deepEqual(again.waiting(), ['kept', 'last']);
+  assert.equal(await again.publish('large-0', 'large-89', 'kept', 'last'), true);
+  assert.deepEqual(again.waiting(), ['kept', 'last']);
+  again.log.close();
+});
+
+/** Takes all that waits under locks, completes the last and gives the others back. */
+function completeLast(queue: Queue): void {
+  const locks: Lock[] = [];
+  const consumer = {
+    isPresettled: false,
+    capacity: () => 1_000,
+    send: (_bytes: Buffer, lock: Lock | undefined) => {
+      if (lock !== undefined) locks.push(lock);
+    },
+  };
+  queue.attach(consumer);
+  queue.pump();
+  queue.detach(consumer);
+  queue.settle(locks.pop()?.key ?? 0, { kind: 'complete' });
+  for (const { key, held } of locks) {
+    held.deliveryCount = -1; // gives back as never tried: this test is not about counts
+    queue.settle(key, { kind: 'abandon' });
+  }
+}
+
+test('a full subscription refuses the whole batch and takes messages again once there is room', async (context) => {
+  const bus = open(directory(context), { messagesMax: 3, bytesMax: 1024 ** 2 });
+  assert.equal(await bus.publish('a', 'b'), true);
+  assert.equal(await bus.publish('c', 'd'), false);
+  assert.equal(await bus.publish('c'), true);
+  assert.equal(await bus.publish('d'), false);
+  const consumer = { isPresettled: true, capacity: () => 1, send: () => undefined };
+  for (const { queue } of bus.topic.subscriptions.values()) queue.attach(consumer);
+  bus.queue.pump();
+  for (const { queue } of bus.topic.subscriptions.values()) queue.pump();
+  assert.equal(await bus.publish('d'), true);
+  bus.log.close();
+});

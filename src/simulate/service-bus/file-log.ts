@@ -1,0 +1,146 @@
+import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Fault } from '../../message/codes.ts';
+import type { BusLog, Logged } from './bus-log.ts';
+import type { Entities } from './entities.ts';
+import { type LogRecord, logHead, RecordWriter } from './log-record.ts';
+import { namesOf, type Restored, restore, snapshot } from './log-restore.ts';
+import type { StoredMessage } from './stored-message.ts';
+
+/** A log smaller than this is never rewritten. */
+const compactFromBytes = 64 * 1024 * 1024;
+const flushFromBytes = 1024 * 1024;
+
+export type LogStats = Restored & { readonly bytes: number; readonly compactions: number };
+
+/**
+ * Append-only log of a data directory. What the entities tell in one turn of the event loop goes out in one
+ * write(2), then whoever waits is told. That survives a kill of the process, not a power cut: nothing is fsynced.
+ * A write that fails is thrown out of the event loop on purpose: an unwritten message must never be confirmed.
+ */
+export class FileLog implements BusLog {
+  readonly #path: string;
+  readonly #writer = new RecordWriter();
+  readonly #waiters: (() => void)[] = [];
+  #names: ReadonlyMap<string, number> = new Map();
+  #entities: Entities | undefined;
+  #fd = -1;
+  #bytes = 0;
+  #liveBytes = 0;
+  #compactions = 0;
+  #isFlushDue = false;
+  #restored: Restored = { messages: 0, orphaned: 0, tornBytes: 0 };
+
+  constructor(dataDir: string) {
+    this.#path = join(dataDir, 'bus.log');
+    mkdirSync(dataDir, { recursive: true });
+  }
+
+  get stats(): LogStats {
+    return { ...this.#restored, bytes: this.#bytes, compactions: this.#compactions };
+  }
+
+  /** Fills the entities from the log and starts a fresh one with what is alive. */
+  open(entities: Entities): void {
+    const old = openIfThere(this.#path);
+    if (old !== undefined) {
+      this.#restored = restore(old, entities);
+      closeSync(old);
+    }
+    this.#entities = entities;
+    this.#names = namesOf(entities);
+    this.#rewrite(entities);
+  }
+
+  close(): void {
+    if (this.#fd < 0) return;
+    this.#flush();
+    closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  stored(topic: Logged, message: StoredMessage, queues: readonly Logged[]): void {
+    this.#add({
+      kind: 'stored',
+      topic: this.#id(topic),
+      message,
+      queues: queues.map((queue) => this.#id(queue)),
+    });
+  }
+
+  removed(queue: Logged, sequence: number): void {
+    this.#add({ kind: 'removed', queue: this.#id(queue), sequence });
+  }
+
+  counted(queue: Logged, sequence: number, deliveryCount: number): void {
+    this.#add({ kind: 'counted', queue: this.#id(queue), sequence, deliveryCount });
+  }
+
+  whenWritten(then: () => void): void {
+    this.#waiters.push(then);
+    this.#flushLater();
+  }
+
+  /** Before `open` is done the entities are being filled from the old log: what they tell is already in it. */
+  #add(record: LogRecord): void {
+    if (this.#fd < 0) return;
+    this.#writer.add(record);
+    this.#flushLater();
+  }
+
+  #id(entity: Logged): number {
+    return this.#names.get(entity.path) ?? 0;
+  }
+
+  #flushLater(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      if (this.#fd >= 0) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    this.#bytes += writeWhole(this.#fd, this.#writer.take());
+    // Waiters hand messages out, which adds records and may add waiters: those belong to the next turn.
+    for (const then of this.#waiters.splice(0)) then();
+    if (this.#entities === undefined || this.#bytes < Math.max(compactFromBytes, 4 * this.#liveBytes)) return;
+    if (this.#waiters.length > 0) return;
+    this.#compactions++;
+    this.#rewrite(this.#entities);
+  }
+
+  /** The old file stays whole until the new one takes its name. Records not yet written are in the snapshot. */
+  #rewrite(entities: Entities): void {
+    const next = `${this.#path}.next`;
+    const fd = openSync(next, 'w');
+    const writer = new RecordWriter();
+    let bytes = writeWhole(fd, logHead);
+    const flush = (): void => {
+      if (writer.length >= flushFromBytes) bytes += writeWhole(fd, writer.take());
+    };
+    snapshot(entities, this.#names, writer, flush);
+    bytes += writeWhole(fd, writer.take());
+    renameSync(next, this.#path);
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#writer.take();
+    this.#fd = fd;
+    this.#bytes = bytes;
+    this.#liveBytes = bytes;
+  }
+}
+
+function writeWhole(fd: number, bytes: Buffer): number {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  return bytes.length;
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw new Fault('STAND_IN_LOG', 'the log in the data directory cannot be read', { cause });
+  }
+}

@@ -1,0 +1,78 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/**
+ * Every metric there is, declared once. Labels are bounded sets: lines of the directory, lanes, codes, outcomes. Never a message id,
+ * never an ORI or station beyond the lines this process serves, never a value.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly frames = this.#counter('tenfour_frames_total', 'frames and framing faults read', [
+    'line',
+    'outcome',
+  ]);
+  readonly messages = this.#counter('tenfour_messages_total', 'messages by outcome', ['line', 'outcome']);
+  readonly refusals = this.#counter('tenfour_refusals_total', 'refusals by code', ['line', 'code']);
+  readonly strayBytes = this.#counter('tenfour_stray_bytes_total', 'bytes outside frames', ['line']);
+  readonly sessions = this.#gauge('tenfour_sessions', 'open sessions', ['line']);
+  readonly lastProgress = this.#gauge(
+    'tenfour_last_progress_seconds',
+    'unix time of the last frame or settlement',
+    ['link'],
+  );
+  readonly pausedSockets = this.#gauge(
+    'tenfour_paused_sockets',
+    'sockets not read because of back-pressure',
+    [],
+  );
+  readonly unaccepted = this.#gauge('tenfour_unaccepted_messages', 'messages read and not yet durable', []);
+  readonly acceptSeconds = this.#histogram(
+    'tenfour_accept_seconds',
+    'frame read to durable',
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+  );
+  readonly batchMessages = this.#histogram(
+    'tenfour_accept_batch_messages',
+    'messages in one accept call',
+    [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  );
+  readonly memoryShare = this.#gauge('tenfour_redis_memory_share', 'used memory as a share of the limit', []);
+  readonly redisUp = this.#gauge('tenfour_redis_up', '1 while calls get replies', []);
+  readonly delivered = this.#counter('tenfour_deliveries_total', 'deliveries by outcome', [
+    'lane',
+    'outcome',
+  ]);
+  readonly laneWaiting = this.#gauge('tenfour_lane_waiting_messages', 'messages waiting in a lane', ['lane']);
+  readonly laneHolding = this.#gauge('tenfour_lane_holding', '1 while the lane holds', ['lane']);
+  readonly busFaults = this.#counter('tenfour_bus_faults_total', 'failed bus sends by class', [
+    'lane',
+    'code',
+  ]);
+  readonly deliverSeconds = this.#histogram(
+    'tenfour_deliver_seconds',
+    'accepted to settled by the bus',
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 60],
+  );
+  readonly recordedPages = this.#counter('tenfour_recorded_pages_total', 'pages on the recorder’s disk', []);
+  readonly recordedBytes = this.#counter('tenfour_recorded_bytes_total', 'bytes on the recorder’s disk', []);
+  readonly recorderFindings = this.#counter(
+    'tenfour_recorder_findings_total',
+    'pages that did not continue their chain',
+    [],
+  );
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  #counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, labelNames: string[]): Gauge {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.registry] });
+  }
+}

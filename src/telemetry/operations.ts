@@ -1,0 +1,29 @@
+import Fastify from 'fastify';
+import type { Metrics } from './metrics.ts';
+
+export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };
+
+/**
+ * /livez: the process turns its event loop. /readyz: it can do its work now, with reason codes when not. /metrics: Prometheus text.
+ * Answers the port it took.
+ */
+export const serveOperations = async (options: {
+  host: string;
+  port: number;
+  metrics: Metrics;
+  readiness: () => Readiness;
+}): Promise<{ port: number; close: () => Promise<void> }> => {
+  const server = Fastify({ logger: false, forceCloseConnections: true });
+  server.get('/livez', () => ({ live: true }));
+  server.get('/readyz', (_request, reply) => {
+    const state = options.readiness();
+    return reply.code(state.ready ? 200 : 503).send(state);
+  });
+  server.get('/metrics', async (_request, reply) =>
+    reply.type(options.metrics.registry.contentType).send(await options.metrics.registry.metrics()),
+  );
+  await server.listen({ host: options.host, port: options.port });
+  const address = server.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  return { port, close: () => server.close() };
+};

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { loadDialect } from '../dialect/dialect.ts';
+import { parse } from '../parse/parse.ts';
+import { validate } from './validate.ts';
+
+const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
+
+/** Refusals of a body as `CODE field`, with what authorize would have added. */
+function refusals(key: string, body: string): string[] {
+  const bytes = Buffer.from(`${key}.CA0990100.NV.TXT\r\n${body}`, 'latin1');
+  const parsed = parse({ kind: 'frame', bytes }, dialect);
+  assert.ok(parsed.ok, parsed.ok ? '' : parsed.refusals[0].code);
+  const outcome = validate({ ...parsed.value, permitted: true }, dialect);
+  return outcome.ok
+    ? []
+    : outcome.refusals.map(({ code, field = '' }) => `${code.replace('VALIDATE_', '')} ${field}`);
+}
+
+test('a vehicle query needs plate, year and type together, or a VIN', () => {
+  assert.deepEqual(refusals('RQ', 'LIC/ZZZ9999.LIY/2026.LIT/PC'), []);
+  assert.deepEqual(refusals('RQ', 'VIN/1ZZZZ99Z9ZZ999999'), []);
+  assert.deepEqual(refusals('RQ', 'LIC/ZZZ9999'), ['FIELD_MISSING LIY', 'FIELD_MISSING LIT']);
+  assert.deepEqual(refusals('RQ', 'VYR/2019.VMA/TOYT'), ['FIELD_MISSING VIN']);
+  assert.deepEqual(refusals('RQ', ''), ['FIELD_MISSING VIN']);
+});
+
+test('a driver query needs a licence number, or name, birth date and sex', () => {
+  assert.deepEqual(refusals('DQ', 'OLN/D09999999'), []);
+  assert.deepEqual(refusals('DQ', 'NAM/SAMPLE,PAT Q.DOB/19800229.SEX/M'), []);
+  assert.deepEqual(refusals('DQ', 'NAM/SAMPLE,PAT Q'), ['FIELD_MISSING DOB', 'FIELD_MISSING SEX']);
+});
+
+const request = (rest: string) =>
+  `RNO/1.PRI/U.OCA/26000001.NIC/V999999999.RNA/OFC EXAMPLE.RAG/EXAMPLE PD.${rest}`;
+
+test('a hit confirmation needs the record data of its record type', () => {
+  const passing: Record<string, string> = {
+    SV: 'LIC/ZZZ9999',
+    SL: 'LIC/ZZZ9999.LIS/NV.LIY/2026.LIT/PC',
+    WP: 'NAM/SAMPLE,PAT Q.DOB/19800229',
+    PO: 'NAM/SAMPLE,PAT Q.DOB/19800229',
+    MP: 'NAM/SAMPLE,PAT Q.DOB/19800229',
+    SG: 'TYP/PI.SER/ZZ99999',
+    SA: 'TYP/BBICYCL.SER/ZZ12345',
+    SS: 'TYP/BOND.SER/ZZ9.DEN/100',
+    SB: 'REG/CF9999ZZ',
+    SP: 'SER/ZZ12345',
+  };
+  const types = dialect.keys.get('YQ')?.cases[0]?.by.keys() ?? [];
+  assert.deepEqual([...types].sort(), Object.keys(passing).sort());
+  for (const [type, record] of Object.entries(passing)) {
+    assert.deepEqual(refusals('YQ', request(`RTY/${type}.${record}`)), [], type);
+    assert.notDeepEqual(refusals('YQ', request(`RTY/${type}`)), [], `${type} without its record`);
+  }
+});
+
+test('plate state, year and type belong to a stolen plate only', () => {
+  assert.deepEqual(refusals('YQ', request('RTY/SV.LIC/ZZZ9999.LIS/NV')), ['FIELD_UNKNOWN LIS']);
+});
+
+test('an answer that is not yet one says when it will be', () => {
+  const answer = (rest: string) =>
+    `RTY/SV.RNO/1.OCA/26000001.NIC/V999999999.CNA/DISP EXAMPLE.CAG/SAMPLE SO.${rest}`;
+  assert.deepEqual(refusals('YR', answer('CON/Y')), []);
+  assert.deepEqual(refusals('YR', answer('CON/P')), ['FIELD_MISSING HRS']);
+  assert.deepEqual(refusals('YR', answer('CON/P.HRS/4')), []);
+});
+
+test('checks lengths, characters, forms and code tables', () => {
+  const plate = (rest: string) => refusals('RQ', `VIN/1ZZZZ99Z9ZZ999999.${rest}`);
+  assert.deepEqual(plate('LIC/'), ['FIELD_LENGTH LIC']);
+  assert.deepEqual(plate('LIC/ABCDEFGHIJ'), []);
+  assert.deepEqual(plate('LIC/ABCDEFGHIJK'), ['FIELD_LENGTH LIC']);
+  assert.deepEqual(plate('LIC/ZZZ-99'), ['FIELD_CHARACTERS LIC']);
+  assert.deepEqual(plate('LIY/26'), []);
+  assert.deepEqual(plate('LIY/NX'), []);
+  assert.deepEqual(plate('LIY/202'), ['FIELD_CHARACTERS LIY']);
+  assert.deepEqual(plate('LIY/XX'), ['FIELD_CHARACTERS LIY']);
+  assert.deepEqual(plate('RSN/Q'), ['FIELD_CODE RSN']);
+  assert.deepEqual(plate('LIT/ZZ'), [], 'a table we know in part informs and does not refuse');
+  assert.deepEqual(plate('VIN/2'), ['FIELD_REPEATED VIN']);
+  assert.deepEqual(plate('ZZZ/2'), ['FIELD_UNKNOWN ZZZ']);
+});
+
+test('lower case passes, and line ends inside a value do not count', () => {
+  assert.deepEqual(refusals('DQ', 'nam/sample,\r\npat.dob/1980\r\n0229.sex/m'), []);
+  assert.deepEqual(refusals('RQ', `LIC/ABCDE\r\nFGHIJ.LIY/2026.LIT/PC`), []);
+});
+
+test('free text must say something', () => {
+  assert.deepEqual(refusals('AM', '\r\n \x7f'), ['TEXT_EMPTY text']);
+  assert.deepEqual(refusals('AM', '.'), []);
+});
+
+test('collects what is wrong with a message, sixteen at most', () => {
+  assert.deepEqual(refusals('DQ', 'NAM/SAMPLE PAT.DOB/1.SEX/Q'), [
+    'FIELD_CHARACTERS NAM',
+    'FIELD_LENGTH DOB',
+    'FIELD_CODE SEX',
+  ]);
+  assert.equal(refusals('RQ', 'ZZZ/1.'.repeat(60)).length, 16);
+  assert.equal(refusals('YQ', 'ZZZ/1.'.repeat(14)).length, 16);
+});
+
+test('never throws, and a refusal holds no value', () => {
+  const body = fc
+    .array(
+      fc.tuple(fc.constantFrom('LIC', 'LIY', 'NAM', 'RTY', 'ZZZ'), fc.stringMatching(/^[a-z -,:-@]{0,40}$/)),
+    )
+    .map((pairs) => pairs.slice(0, 60).map(([code, value]) => `${code}/qq${value}qq`));
+  fc.assert(
+    fc.property(fc.constantFrom('RQ', 'DQ', 'YQ', 'YR'), body, (key, fields) => {
+      assert.ok(!refusals(key, fields.join('.')).some((text) => text.includes('qq')));
+    }),
+    { numRuns: 300 },
+  );
+});

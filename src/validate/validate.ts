@@ -1,0 +1,62 @@
+import type { Dialect, FieldSet, KeyDefinition } from '../dialect/dialect.ts';
+import { classAt, lineEnd } from '../dialect/dialect.ts';
+import type { Message, PermittedMessage, ValidMessage } from '../message/message.ts';
+import type { Outcome, Refusal } from '../message/refusal.ts';
+import { missingFields, setsFor } from './combination.ts';
+import { fieldRefusal, refusalAt } from './field.ts';
+
+/** More tell a sender nothing and let one bad message make a long answer. */
+const refusalsMax = 16;
+
+/**
+ * Checks the body against its message key: each field's syntax, then the combinations the key requires. Collects
+ * every refusal, at most 16, so a sender mends a message once.
+ */
+export function validate(message: PermittedMessage, dialect: Dialect): Outcome<ValidMessage> {
+  const key = dialect.keys.get(message.messageKey);
+  // Authorize has let only known keys through; said again because a type cannot carry it.
+  const found: Refusal[] =
+    key === undefined
+      ? [{ code: 'AUTHORIZE_MESSAGE_KEY_UNKNOWN', field: 'key', offset: 0 }]
+      : key.body === 'text'
+        ? textRefusals(message)
+        : fieldRefusals(message, key, dialect);
+  const [first, ...rest] = found;
+  if (first !== undefined) return { ok: false, refusals: [first, ...rest.slice(0, refusalsMax - 1)] };
+  return { ok: true, value: { ...message, valid: true } };
+}
+
+function textRefusals({ bytes, bodyOffset }: Message): Refusal[] {
+  for (let at = bodyOffset; at < bytes.length; at++) {
+    if (bytes[at] !== 0x20 && (classAt(bytes, at) & lineEnd) === 0) return [];
+  }
+  return [
+    { code: 'VALIDATE_TEXT_EMPTY', field: 'text', offset: bodyOffset, length: bytes.length - bodyOffset },
+  ];
+}
+
+function fieldRefusals(message: Message, key: KeyDefinition, dialect: Dialect): Refusal[] {
+  const { fields, bytes } = message;
+  const sets = setsFor(message, key);
+  const found: Refusal[] = [];
+  const seen = new Set<string>();
+  for (const field of fields) {
+    const definition = dialect.fields.get(field.code);
+    const refusal =
+      definition === undefined || !isPermitted(field.code, sets)
+        ? refusalAt('VALIDATE_FIELD_UNKNOWN', field)
+        : seen.has(field.code)
+          ? refusalAt('VALIDATE_FIELD_REPEATED', field)
+          : fieldRefusal(bytes, field, definition);
+    if (refusal !== undefined) found.push(refusal);
+    seen.add(field.code);
+    if (found.length === refusalsMax) return found;
+  }
+  for (const code of missingFields(sets, seen)) found.push({ code: 'VALIDATE_FIELD_MISSING', field: code });
+  return found;
+}
+
+function isPermitted(code: string, sets: readonly FieldSet[]): boolean {
+  for (const { permitted } of sets) if (permitted.has(code)) return true;
+  return false;
+}

@@ -1,0 +1,112 @@
+import type { Dialect } from '../dialect/dialect.ts';
+import type { Line } from '../directory/directory.ts';
+import { FaultRate, FrameDecoder, type FrameEvent } from '../frame/frame.ts';
+import type { Session } from '../listen/listen.ts';
+import type { Refusal } from '../message/refusal.ts';
+
+const COUNT_MAX = 99_999;
+
+/** The two five-digit counters of a line; they wrap to 1 (domain sheet 11). Shared by the line's sessions. */
+export class LineCounts {
+  received = 0;
+  sent = 0;
+
+  countReceived(): number {
+    this.received = this.received >= COUNT_MAX ? 1 : this.received + 1;
+    return this.received;
+  }
+
+  countSent(): number {
+    this.sent = this.sent >= COUNT_MAX ? 1 : this.sent + 1;
+    return this.sent;
+  }
+}
+
+/**
+ * One session of a line: its decoder, what it still waits for, and the clocks on it. It holds at most the frames of one chunk beyond
+ * those under way; the caller pauses the socket by `isOverShare`.
+ */
+export class Conversation {
+  readonly session: Session;
+  readonly line: Line;
+  readonly dialect: Dialect;
+  readonly counts: LineCounts;
+  readonly decoder: FrameDecoder;
+  readonly #faultRate: FaultRate;
+  /** Monotonic times at which unanswered frames were read, oldest first. */
+  readonly #unanswered: number[] = [];
+  #answeredBefore = 0;
+  readonly #ahead: FrameEvent[] = [];
+  frames = 0;
+  refused = 0;
+  isPaused = false;
+  /** The peer has finished sending. */
+  isEnded = false;
+  /** Set once, when the session is being closed for this reason. */
+  closingCode = '';
+  #insideSince = 0;
+
+  constructor(session: Session, line: Line, dialect: Dialect, counts: LineCounts) {
+    this.session = session;
+    this.line = line;
+    this.dialect = dialect;
+    this.counts = counts;
+    this.decoder = new FrameDecoder(dialect.framing);
+    this.#faultRate = new FaultRate(dialect.framing);
+  }
+
+  get unanswered(): number {
+    return this.#unanswered.length - this.#answeredBefore;
+  }
+
+  /** Cuts a chunk into events, after those read ahead before. Keeps the clock of the frame that is still open. */
+  read(chunk: Buffer, now: number): void {
+    const events = this.decoder.push(chunk);
+    for (const event of events) this.#ahead.push(event);
+    if (!this.decoder.isInsideFrame) this.#insideSince = 0;
+    else if (this.#insideSince === 0 || events.length > 0) this.#insideSince = now;
+  }
+
+  /**
+   * The next event that may go on. A line without confirmation may have one unconfirmed frame read ahead (design 5.13): its sender
+   * learns of a loss only by a reset, so the less is under way the better.
+   */
+  next(): FrameEvent | undefined {
+    if (this.line.confirm === 'none' && this.unanswered > 0) return undefined;
+    return this.#ahead.shift();
+  }
+
+  get hasReadAhead(): boolean {
+    return this.#ahead.length > 0;
+  }
+
+  started(now: number): void {
+    this.#unanswered.push(now);
+  }
+
+  answered(): void {
+    this.#answeredBefore += 1;
+    if (this.#answeredBefore > 1024 && this.#answeredBefore * 2 > this.#unanswered.length) {
+      this.#unanswered.splice(0, this.#answeredBefore);
+      this.#answeredBefore = 0;
+    }
+  }
+
+  /** A refusal when framing faults come too fast: the peer does not speak our framing. */
+  countFault(now: number): Refusal | undefined {
+    return this.#faultRate.count(now);
+  }
+
+  /** Which deadline this session has passed, if any. */
+  overdue(now: number): 'ACCEPT_UNKNOWN' | 'FRAME_INCOMPLETE' | undefined {
+    const oldest = this.#unanswered[this.#answeredBefore];
+    if (oldest !== undefined && now - oldest > this.line.ackTimeoutMs) return 'ACCEPT_UNKNOWN';
+    if (this.#insideSince > 0 && now - this.#insideSince > this.line.frameTimeoutMs)
+      return 'FRAME_INCOMPLETE';
+    return undefined;
+  }
+
+  get isDone(): boolean {
+    return this.isEnded && this.unanswered === 0 && !this.hasReadAhead;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Config } from '../config/config.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import type { Directory, Line } from '../directory/directory.ts';
+import type { AcceptLimits, Queue } from '../queue/queue.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { StorageVault } from '../vault/vault.ts';
+import type { Writer } from './writer.ts';
+
+export type InboundParts = {
+  readonly config: Config;
+  readonly directory: Directory;
+  readonly dialects: ReadonlyMap<string, Dialect>;
+  readonly lines: readonly Line[];
+  readonly queue: Queue;
+  readonly vault: StorageVault;
+  readonly writer: Writer;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+export const acceptLimits = (config: Config): AcceptLimits => ({
+  batchMessagesMax: config.BATCH_MESSAGES_MAX,
+  batchBytesMax: config.BATCH_BYTES_MAX,
+  laneMessagesMax: config.LANE_MESSAGES_MAX,
+  laneBytesMax: config.LANE_BYTES_MAX,
+  auditPagesMax: config.AUDIT_PAGES_MAX,
+  auditBytesMax: config.AUDIT_BYTES_MAX,
+  recorderSilenceMsMax: config.RECORDER_SILENCE_MS_MAX,
+});

@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { acknowledge } from '../acknowledge/acknowledge.ts';
+import { LineServer, type Session, type SessionEvents } from '../listen/listen.ts';
+import { Fault } from '../message/codes.ts';
+import { Acceptance } from './acceptance.ts';
+import { answerOf } from './answer-text.ts';
+import { Conversation, LineCounts } from './conversation.ts';
+import type { FrameItem } from './inbound-item.ts';
+import type { InboundParts } from './inbound-parts.ts';
+import { Pressure } from './pressure.ts';
+import { framingFault, readFrame } from './read-frame.ts';
+import { RefusalBudget } from './refusal-budget.ts';
+
+const CLOCK_MS = 50;
+const CLOSE_MS_MAX = 1000;
+
+/**
+ * From socket to Redis: bytes → frames → messages → one accept call at a time → answers, in frame order. This is the only place where
+ * the inbound rooms meet. Nothing is answered before it is durable; while too much is under way, sockets are not read.
+ */
+export class Inbound implements SessionEvents {
+  readonly #parts: InboundParts;
+  readonly #acceptance: Acceptance;
+  readonly #budget: RefusalBudget;
+  readonly #pressure: Pressure;
+  readonly #servers: LineServer[] = [];
+  readonly #conversations = new Map<Session, Conversation>();
+  readonly #counts = new Map<string, LineCounts>();
+  readonly #onFailed: (error: Error) => void;
+  #clock: NodeJS.Timeout | undefined;
+  #isDraining = false;
+
+  /** `onFailed` is told once when the chain cannot go on; the process must then end. */
+  constructor(parts: InboundParts, onFailed: (error: Error) => void) {
+    this.#parts = parts;
+    this.#onFailed = onFailed;
+    const { config, metrics } = parts;
+    this.#budget = new RefusalBudget(config.REFUSALS_PER_SECOND_MAX);
+    this.#acceptance = new Acceptance(parts, (frames) => {
+      this.#durable(frames);
+    });
+    this.#pressure = new Pressure(
+      {
+        messagesMax: config.UNACCEPTED_MESSAGES_MAX,
+        bytesMax: config.UNACCEPTED_BYTES_MAX,
+        onPausedCount: (count) => {
+          metrics.pausedSockets.set(count);
+        },
+      },
+      this.#acceptance,
+      this.#conversations,
+    );
+  }
+
+  /** Writes the opening page, then serves the lines. Resolves when all listen; answers their ports by line name. */
+  async start(): Promise<ReadonlyMap<string, number>> {
+    this.#acceptance.record(this.#parts.writer.opening);
+    await this.#acceptance.idle();
+    this.#clock = setInterval(() => {
+      this.#tick(performance.now());
+    }, CLOCK_MS);
+    const ports = new Map<string, number>();
+    for (const line of this.#parts.lines) {
+      this.#counts.set(line.name, new LineCounts());
+      const server = new LineServer(line, this);
+      const port = await server.start();
+      this.#servers.push(server);
+      ports.set(line.name, port);
+      this.#parts.log.event('line.listening', { line: line.name, port });
+    }
+    return ports;
+  }
+
+  /** Why this gateway cannot accept now; empty when it can. */
+  get reasons(): readonly string[] {
+    const reasons: string[] = [];
+    if (this.#isDraining) reasons.push('DRAINING');
+    if (this.#servers.length < this.#parts.lines.length) reasons.push('STARTING');
+    if (this.#parts.queue.hot.isDown) reasons.push('REDIS_DOWN');
+    if (this.#acceptance.blockedBy !== '') reasons.push(this.#acceptance.blockedBy);
+    if (this.#acceptance.failed !== undefined) reasons.push('FAILED');
+    return reasons;
+  }
+
+  /** SIGTERM: read no more, finish and answer what was read, sign and close the chain. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const server of this.#servers) server.stopAccepting();
+    for (const { session } of this.#conversations.values()) session.pause();
+    await this.#acceptance.idle();
+    for (const { session } of this.#conversations.values()) session.close(false);
+    // Their closing is on the record too; a peer that does not take its last bytes is not waited for.
+    const deadline = performance.now() + CLOSE_MS_MAX;
+    while (this.#conversations.size > 0 && performance.now() < deadline) await sleep(CLOCK_MS / 5);
+    for (const server of this.#servers) server.closeAll();
+    while (this.#conversations.size > 0) await sleep(CLOCK_MS / 5);
+    await this.#acceptance.close();
+    this.abort();
+  }
+
+  /** Ends at once, leaving what is not durable to the senders. */
+  abort(): void {
+    clearInterval(this.#clock);
+    for (const server of this.#servers) {
+      server.stopAccepting();
+      server.closeAll();
+    }
+  }
+
+  opened(session: Session): void {
+    const line = this.#parts.directory.lines.get(session.line);
+    const dialect = this.#parts.dialects.get(line?.dialect ?? '');
+    const counts = this.#counts.get(session.line);
+    if (line === undefined || dialect === undefined || counts === undefined) {
+      throw new Fault('DIRECTORY_INVALID', `line ${session.line} is not served`);
+    }
+    this.#conversations.set(session, new Conversation(session, line, dialect, counts));
+    this.#parts.metrics.sessions.inc({ line: line.name });
+    this.#parts.log.event('session.opened', { line: line.name, session: session.id });
+    this.#acceptance.record({ e: 'session', line: line.name, what: 'opened', why: 'connected' });
+  }
+
+  rejected(line: string): void {
+    const code = 'LISTEN_SESSIONS_TOO_MANY';
+    this.#parts.metrics.refusals.inc({ line, code });
+    // A thousand of these a second would be a thousand records; past the budget the metric counts them.
+    if (this.#budget.isSpent(line, code, performance.now())) return;
+    this.#acceptance.record({ e: 'session', line, what: 'closed', code, why: 'rejected' });
+  }
+
+  bytes(session: Session, chunk: Buffer): void {
+    const conversation = this.#conversations.get(session);
+    if (conversation === undefined || conversation.closingCode !== '' || this.#isDraining) return;
+    const strayBefore = conversation.decoder.strayBytes;
+    conversation.read(chunk, performance.now());
+    const stray = conversation.decoder.strayBytes - strayBefore;
+    if (stray > 0) this.#parts.metrics.strayBytes.inc({ line: session.line }, stray);
+    this.#advance(conversation);
+    this.#pressure.afterRead(conversation);
+  }
+
+  drained(): void {
+    if (!this.#isDraining) this.#pressure.afterAnswers();
+  }
+
+  ended(session: Session): void {
+    const conversation = this.#conversations.get(session);
+    if (conversation === undefined) return;
+    conversation.isEnded = true;
+    this.#closeIfDone(conversation);
+  }
+
+  closed(session: Session): void {
+    const conversation = this.#conversations.get(session);
+    if (conversation === undefined) return;
+    this.#conversations.delete(session);
+    this.#pressure.forget(conversation);
+    const { frames, refused, closingCode: code } = conversation;
+    const line = conversation.line.name;
+    this.#parts.metrics.sessions.dec({ line });
+    this.#parts.log.event('session.closed', { line, session: session.id, code, frames, refused });
+    const why = code === '' ? { why: 'peer' } : { code, why: 'gateway' };
+    this.#acceptance.record({ e: 'session', line, what: 'closed', ...why });
+  }
+
+  #advance(conversation: Conversation): void {
+    const { metrics, directory } = this.#parts;
+    const line = conversation.line.name;
+    for (let event = conversation.next(); event !== undefined; event = conversation.next()) {
+      if (event.kind === 'control') continue;
+      const nowMs = Date.now();
+      if (event.kind === 'frame') {
+        conversation.frames += 1;
+        metrics.frames.inc({ line, outcome: 'frame' });
+        this.#offer(readFrame(event, conversation, directory, nowMs));
+        continue;
+      }
+      metrics.frames.inc({ line, outcome: 'fault' });
+      this.#offer(framingFault(event.refusal, conversation, nowMs));
+      const over = conversation.countFault(performance.now());
+      if (over !== undefined) {
+        // Its answers still go out; then the session is closed.
+        conversation.closingCode = over.code;
+        conversation.session.pause();
+        break;
+      }
+    }
+  }
+
+  #offer(item: FrameItem): void {
+    const { from, refusals } = item;
+    const code = refusals[0]?.code;
+    const isCounted = code !== undefined && this.#budget.isSpent(from.line.name, code, item.startedAt);
+    from.counts.countReceived();
+    from.started(item.startedAt);
+    this.#acceptance.frame(isCounted ? { ...item, isCounted } : item);
+  }
+
+  #durable(frames: readonly FrameItem[]): void {
+    const touched = new Set<Conversation>();
+    const now = performance.now();
+    for (const item of frames) {
+      if (!touched.has(item.from)) {
+        touched.add(item.from);
+        item.from.session.cork();
+      }
+      this.#answer(item, now);
+    }
+    for (const conversation of touched) {
+      conversation.session.uncork();
+      this.#parts.metrics.lastProgress.set({ link: conversation.line.name }, Date.now() / 1000);
+      if (conversation.closingCode === '') this.#advance(conversation);
+      this.#closeIfDone(conversation);
+    }
+    if (!this.#isDraining) this.#pressure.afterAnswers();
+  }
+
+  #answer(item: FrameItem, now: number): void {
+    const { from, refusals } = item;
+    const { line, session } = from;
+    const { metrics, directory } = this.#parts;
+    from.answered();
+    metrics.acceptSeconds.observe((now - item.startedAt) / 1000);
+    metrics.messages.inc({ line: line.name, outcome: refusals.length > 0 ? 'refused' : 'accepted' });
+    if (refusals.length > 0) from.refused += 1;
+    for (const { code } of refusals) metrics.refusals.inc({ line: line.name, code });
+    // The deadline passed and the line was closed: the outcome is on the record, and nobody is told late.
+    if (!session.isOpen) return;
+    for (const bytes of acknowledge(line.confirm, answerOf(item, directory.gatewayOri))) session.write(bytes);
+  }
+
+  #closeIfDone(conversation: Conversation): void {
+    const isToldAll = conversation.closingCode !== '' && conversation.unanswered === 0;
+    if (isToldAll || conversation.isDone) conversation.session.close(false);
+  }
+
+  #tick(now: number): void {
+    for (const conversation of this.#conversations.values()) {
+      const code = conversation.overdue(now);
+      if (code === undefined || conversation.closingCode === code) continue;
+      conversation.closingCode = code;
+      if (code === 'ACCEPT_UNKNOWN') this.#acceptance.record({ e: 'fault', code });
+      conversation.session.close(true);
+    }
+    if (this.#isDraining) return;
+    this.#acceptance.signHeadIfDue(Date.now());
+    const { failed } = this.#acceptance;
+    if (failed !== undefined) {
+      this.abort();
+      this.#onFailed(failed);
+    }
+  }
+}

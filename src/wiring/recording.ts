@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Recorder } from '../audit/recorder.ts';
+import type { Config } from '../config/config.ts';
+import { PageStream, type Queue } from '../queue/queue.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+const CLAIM_POLL_MS_MAX = 1000;
+
+/** The recorder at work on one slot: it holds the slot's lease, writes segments, and trims what is on disk. */
+export const startRecording = async (parts: {
+  config: Config;
+  queue: Queue;
+  log: Log;
+  metrics: Metrics;
+}): Promise<{ stop: () => Promise<void>; reasons: readonly string[] }> => {
+  const { config, queue, log, metrics } = parts;
+  const lease = { leaseMs: config.LEASE_MS, marginMs: config.LEASE_MARGIN_MS };
+  const stream = new PageStream(queue.hot, queue.blocking(), queue.keys, `recorder:${randomUUID()}`, lease);
+  await claim(stream);
+  let stalledBy = '';
+  const recorder = new Recorder({
+    source: stream,
+    folder: config.RECORD,
+    segmentBytesMax: config.SEGMENT_BYTES_MAX,
+    // A blocked read must end well before the lease does: each round starts with a heartbeat that renews it.
+    blockMs: Math.min(1000, Math.floor(config.LEASE_MS / 4)),
+    onPage: (page) => {
+      stalledBy = '';
+      metrics.recordedPages.inc();
+      metrics.recordedBytes.inc(page.bytes);
+    },
+    onFinding: ({ what, writer, n }) => {
+      metrics.recorderFindings.inc();
+      log.event('recorder.finding', { code: what, writer, page: n });
+    },
+    onFault: ({ code }) => {
+      if (stalledBy !== code) log.event('recorder.stalled', { code });
+      stalledBy = code;
+      // Another recorder may have taken over while we could not reach Redis; then we wait for our turn again.
+      if (code === 'FENCED') void claim(stream).catch(() => undefined);
+    },
+  });
+  await recorder.start();
+  return {
+    stop: async () => {
+      await recorder.stop();
+      await stream.release();
+    },
+    get reasons() {
+      return [...(stalledBy === '' ? [] : [stalledBy]), ...(queue.hot.isDown ? ['REDIS_DOWN'] : [])];
+    },
+  };
+};
+
+const claim = async (stream: PageStream): Promise<void> => {
+  for (;;) {
+    const heldForMs = await stream.claim();
+    if (heldForMs === 0) return;
+    await sleep(Math.min(heldForMs, CLAIM_POLL_MS_MAX));
+  }
+};

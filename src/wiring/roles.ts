@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { type Dialect, loadDialect } from '../dialect/dialect.ts';
+import { type Directory, type Line, loadDirectory } from '../directory/directory.ts';
+import { Fault } from '../message/codes.ts';
+import { Inbound } from './inbound.ts';
+import { KeysFolder } from './keys-folder.ts';
+import { Outbound } from './outbound.ts';
+import { type Role, RoleProcess } from './process.ts';
+import { startRecording } from './recording.ts';
+import { Writer } from './writer.ts';
+
+export type RoleName = 'gateway' | 'courier' | 'recorder';
+export const VERSION = '0.1.0';
+
+const NO_LINES: ReadonlyMap<string, number> = new Map();
+
+/** Starts a role; resolves when it does its work. Throws a Fault when it cannot begin. */
+export const startRole = (name: RoleName, config: Config): Promise<Role> => {
+  switch (name) {
+    case 'gateway':
+      return startGateway(config);
+    case 'courier':
+      return startCourier(config);
+    case 'recorder':
+      return startRecorder(config);
+  }
+};
+
+const startGateway = async (config: Config): Promise<Role> => {
+  const shared = new RoleProcess('gateway', config);
+  const directory = loadDirectory(config.DIRECTORY);
+  const lines = servedLines(directory, config.LINES);
+  const dialects = loadDialects(config.PROTOCOLS, lines);
+  const keys = new KeysFolder(config.KEYS);
+  const [vault, signer] = [keys.vault(), keys.signer()];
+  const opsPort = await shared.serve();
+  const queue = await shared.openQueue();
+  const writer = await Writer.open(queue, 'gateway', config.INSTANCE, VERSION, signer, config.HEAD_MS);
+  const { log, metrics } = shared;
+  const parts = { config, directory, dialects, lines, queue, vault, writer, log, metrics };
+  const inbound = new Inbound(parts, shared.fail);
+  shared.reasons = () => inbound.reasons;
+  const linePorts = await inbound.start();
+  started(shared, 'gateway', config, writer, opsPort, directory.version);
+  return {
+    opsPort,
+    linePorts,
+    failed: shared.failed,
+    drain: async () => {
+      log.event('process.draining', { role: 'gateway' });
+      await inbound.drain();
+      queue.close();
+      await shared.close();
+    },
+  };
+};
+
+const startCourier = async (config: Config): Promise<Role> => {
+  const shared = new RoleProcess('courier', config);
+  const keys = new KeysFolder(config.KEYS);
+  const [vault, busSealer, signer] = [keys.vault(), keys.busSealer(), keys.signer()];
+  const connectionString = readSecret(config.BUS_FILE);
+  const opsPort = await shared.serve();
+  const queue = await shared.openQueue();
+  const writer = await Writer.open(queue, 'courier', config.INSTANCE, VERSION, signer, config.HEAD_MS);
+  const { log, metrics } = shared;
+  const outbound = new Outbound({
+    config,
+    queue,
+    vault,
+    busSealer,
+    connectionString,
+    writer,
+    log,
+    metrics,
+  });
+  shared.reasons = () => outbound.reasons;
+  await outbound.start(shared.fail);
+  started(shared, 'courier', config, writer, opsPort, '');
+  return {
+    opsPort,
+    linePorts: NO_LINES,
+    failed: shared.failed,
+    drain: async () => {
+      log.event('process.draining', { role: 'courier' });
+      await outbound.drain();
+      queue.close();
+      await shared.close();
+    },
+  };
+};
+
+const startRecorder = async (config: Config): Promise<Role> => {
+  const shared = new RoleProcess('recorder', config);
+  const opsPort = await shared.serve();
+  const queue = await shared.openQueue();
+  const { log, metrics } = shared;
+  const recording = await startRecording({ config, queue, log, metrics });
+  shared.reasons = () => recording.reasons;
+  log.event('process.started', {
+    role: 'recorder',
+    instance: config.INSTANCE,
+    writer: '',
+    predecessor: '',
+    opsPort,
+    directory: '',
+  });
+  return {
+    opsPort,
+    linePorts: NO_LINES,
+    failed: shared.failed,
+    drain: async () => {
+      log.event('process.draining', { role: 'recorder' });
+      await recording.stop();
+      queue.close();
+      await shared.close();
+    },
+  };
+};
+
+const started = (
+  { log }: RoleProcess,
+  role: RoleName,
+  { INSTANCE }: Config,
+  { name, predecessor }: Writer,
+  opsPort: number,
+  directory: string,
+): void => {
+  const { writer } = name;
+  log.event('process.started', { role, instance: INSTANCE, writer, predecessor, opsPort, directory });
+};
+
+const servedLines = (directory: Directory, names: string): readonly Line[] => {
+  if (names === '') return [...directory.lines.values()];
+  return names.split(',').map((name) => {
+    const line = directory.lines.get(name.trim());
+    if (line === undefined)
+      throw new Fault('CONFIG_INVALID', 'TENFOUR_LINES names a line the directory lacks');
+    return line;
+  });
+};
+
+const loadDialects = (folder: string, lines: readonly Line[]): ReadonlyMap<string, Dialect> =>
+  new Map(
+    [...new Set(lines.map(({ dialect }) => dialect))].map((name) => [name, loadDialect(join(folder, name))]),
+  );
+
+const readSecret = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw new Fault('CONFIG_INVALID', 'TENFOUR_BUS_FILE cannot be read', { cause });
+  }
+};

@@ -1,0 +1,59 @@
+import { authorize } from '../../src/authorize/authorize.ts';
+import { priorityClassOf, type Dialect } from '../../src/dialect/dialect.ts';
+import type { Directory, Line } from '../../src/directory/directory.ts';
+import { FaultRate, FrameDecoder } from '../../src/frame/frame.ts';
+import type { DeliveryPlan } from '../../src/message/delivery.ts';
+import type { Frame } from '../../src/message/frame.ts';
+import type { Message } from '../../src/message/message.ts';
+import type { Outcome, Refusal } from '../../src/message/refusal.ts';
+import { parse } from '../../src/parse/parse.ts';
+import { route } from '../../src/route/route.ts';
+import { validate } from '../../src/validate/validate.ts';
+
+/** What became of one frame, as the goldens write it down. */
+export type Travelled =
+  | { readonly message: object; readonly deliveries: readonly DeliveryPlan[] }
+  | { readonly refusals: readonly Refusal[] };
+
+/** Chunks through the pure rooms, frame to route; the line ends after the last chunk and its frame clock runs out. */
+export function travel(
+  chunks: readonly Buffer[],
+  line: Line,
+  dialect: Dialect,
+  directory: Directory,
+): readonly Travelled[] {
+  const decoder = new FrameDecoder(dialect.framing);
+  const faults = new FaultRate(dialect.framing);
+  const travelled: Travelled[] = [];
+  for (const event of chunks.flatMap((chunk) => decoder.push(chunk))) {
+    if (event.kind === 'frame') travelled.push(travelFrame(event, line, dialect, directory));
+    if (event.kind !== 'fault') continue;
+    travelled.push({ refusals: [event.refusal] });
+    const last = faults.count(0);
+    if (last !== undefined) return [...travelled, { refusals: [last] }];
+  }
+  const unfinished = decoder.expire();
+  return unfinished === undefined ? travelled : [...travelled, { refusals: [unfinished] }];
+}
+
+function travelFrame(frame: Frame, line: Line, dialect: Dialect, directory: Directory): Travelled {
+  const parsed = parse(frame, dialect);
+  const valid = then(
+    then(parsed, (message) => authorize(message, line, dialect)),
+    (permitted) => validate(permitted, dialect),
+  );
+  const routed = then(valid, (message) => route(message, directory, dialect));
+  if (!parsed.ok) return { refusals: parsed.refusals };
+  if (!routed.ok) return { refusals: routed.refusals };
+  return { message: written(parsed.value, dialect), deliveries: routed.value };
+}
+
+function then<A, B>(outcome: Outcome<A>, next: (value: A) => Outcome<B>): Outcome<B> {
+  return outcome.ok ? next(outcome.value) : outcome;
+}
+
+function written(message: Message, dialect: Dialect): object {
+  const { messageKey, originatingOri, destinations, control, bodyOffset, fields } = message;
+  const priorityClass = priorityClassOf(message, dialect);
+  return { messageKey, originatingOri, destinations, control, priorityClass, bodyOffset, fields };
+}

@@ -1,0 +1,72 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DeliveryPlan } from '../../src/message/delivery.ts';
+import type { Refusal } from '../../src/message/refusal.ts';
+
+const protocols = join(import.meta.dirname, '../../protocols');
+
+type Found = {
+  readonly dialect: string;
+  readonly name: string;
+  readonly folder: string;
+  readonly wire: Buffer;
+};
+
+/** A sample that passes: `line` is the example line it comes in on. */
+export type Accepted = Found & {
+  readonly message: { readonly line: string };
+  readonly deliveries: readonly DeliveryPlan[];
+};
+
+/** A sample that does not: every refusal in order, and how many of its frames pass all the same. */
+export type Refused = Found & {
+  readonly expected: {
+    readonly line: string;
+    readonly accepted: number;
+    readonly refusals: readonly Refusal[];
+  };
+};
+
+/** Names of the dialect folders there are: a new one is found, not listed. */
+export function dialectNames(): string[] {
+  return folders(protocols).filter((name) => existsSync(join(protocols, name, 'dialect.json')));
+}
+
+export function dialectFolder(name: string): string {
+  return join(protocols, name);
+}
+
+export function acceptedSamples(): Accepted[] {
+  return found('accepted').map((sample) => ({
+    ...sample,
+    message: json(sample.folder, 'message.json') as Accepted['message'],
+    deliveries: json(sample.folder, 'deliveries.json') as Accepted['deliveries'],
+  }));
+}
+
+export function refusedSamples(): Refused[] {
+  return found('refused').map((sample) => ({
+    ...sample,
+    expected: json(sample.folder, 'refusal.json') as Refused['expected'],
+  }));
+}
+
+function found(kind: 'accepted' | 'refused'): Found[] {
+  return dialectNames().flatMap((dialect) =>
+    folders(join(protocols, dialect, 'samples', kind)).map((name) => {
+      const folder = join(protocols, dialect, 'samples', kind, name);
+      return { dialect, name, folder, wire: readFileSync(join(folder, 'wire.msg')) };
+    }),
+  );
+}
+
+function folders(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+function json(folder: string, file: string): unknown {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8'));
+}
