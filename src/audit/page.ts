@@ -36,8 +36,12 @@ export function headerText(h: PageHeader): string {
   return `{"f":1,"w":"${h.w}","n":${String(h.n)},"prev":"${h.prev}","t":${String(h.t)},"r":${String(h.r)},"j":"${h.j}"}\n`;
 }
 
-const headerPattern =
-  /^\{"f":1,"w":"([^"]{1,96})","n":([1-9]\d{0,15}),"prev":"([0-9a-f]{64})","t":(0|[1-9]\d{0,15}),"r":(0|[1-9]\d{0,5}),"j":"([0-9a-f]{64}|)"\}$/;
+const headerPattern = new RegExp(
+  [
+    String.raw`^\{"f":1,"w":"([^"]{1,96})","n":([1-9]\d{0,15}),"prev":"([0-9a-f]{64})",`,
+    String.raw`"t":(0|[1-9]\d{0,15}),"r":(0|[1-9]\d{0,5}),"j":"([0-9a-f]{64}|)"\}$`,
+  ].join(''),
+);
 
 /** Reads a page's header; null when it is not exactly what `headerText` writes. */
 export function readHeader(page: Buffer): { readonly header: PageHeader; readonly length: number } | null {

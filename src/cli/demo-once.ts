@@ -38,9 +38,10 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
   say(
     `\nsending ${String(steps.length)} messages on ${String(LINES.length)} lines, then one of every refusal kind ...`,
   );
-  await sendOneSessionTooMany(site, books, SESSIONS_MAX);
   await Promise.all(LINES.map((line) => sendOn(site, line, steps, books, ackedPath)));
   await sendRefused(site, refusedSamples(site.env['TENFOUR_PROTOCOLS'] ?? ''), books);
+  // Last, for its sessions are only freed when the gateway has seen them close.
+  await sendOneSessionTooMany(site, books, SESSIONS_MAX);
   await arrived(fleet, books.acked.length);
   await fleet.stop();
 

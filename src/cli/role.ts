@@ -15,9 +15,11 @@ export const runRole = async (names: readonly RoleName[], args: readonly string[
   const stop = untilStopped(options.attached);
   const config = loadConfig(process.env);
   const roles: Role[] = [];
-  for (const name of names) {
+  for (const [at, name] of names.entries()) {
+    // Several roles in one process keep end points of their own: the given port, the next, and so on.
+    const opsPort = config.OPS_PORT === 0 ? 0 : config.OPS_PORT + at;
     // One that waits (for a lease, for the recorder) can be told to stop while it waits.
-    const role = await Promise.race([startRole(name, config), stop]);
+    const role = await Promise.race([startRole(name, { ...config, OPS_PORT: opsPort }), stop]);
     if (role === undefined) return 0;
     roles.push(role);
     const linePorts = Object.fromEntries(role.linePorts);

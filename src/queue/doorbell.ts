@@ -9,7 +9,7 @@ import { streamEntries } from './page-stream.ts';
 export class Doorbell {
   readonly #redis: Redis;
   readonly #key: string;
-  #cursor = '$';
+  #cursor: string | undefined;
 
   /** `redis` blocks, so it must be a connection of its own. */
   constructor(redis: Redis, keys: SlotKeys) {
@@ -19,6 +19,8 @@ export class Doorbell {
 
   /** The lanes that rang; empty after a quiet `blockMs`. */
   async wait(blockMs: number): Promise<ReadonlySet<string>> {
+    // From the last ring on, not from "now": a ring between two waits must not be slept through.
+    this.#cursor ??= await this.#lastRing();
     const reply: unknown = await this.#redis.callBuffer(
       'XREAD',
       'BLOCK',
@@ -33,5 +35,10 @@ export class Doorbell {
       rung.add(fields[1]?.toString('latin1') ?? '');
     }
     return rung;
+  }
+
+  async #lastRing(): Promise<string> {
+    const last = await this.#redis.xrevrange(this.#key, '+', '-', 'COUNT', 1);
+    return last[0]?.[0] ?? '0-0';
   }
 }

@@ -24,6 +24,7 @@ export class InboundBatch {
   readonly #directoryVersion: string;
   #sequence = 0;
   #sequenceAfter = 0;
+  #head: string | undefined;
   memoryShare = 0;
 
   constructor(writer: Writer, vault: StorageVault, directoryVersion: string) {
@@ -38,10 +39,12 @@ export class InboundBatch {
     const lanes = new Map<string, Buffer[]>();
     const counted = new Map<string, { line: string; code: string; n: number }>();
     let sequence = this.#sequence;
-    if (this.#writer.isHeadDue(nowMs)) {
+    if (this.#head === undefined && this.#writer.isHeadDue(nowMs)) {
       const head = this.#writer.head(nowMs);
-      if (head !== undefined) records.push(recordText(head));
+      if (head !== undefined) this.#head = recordText(head);
     }
+    // The chain stands still until the batch is durable, so a second build carries the same signature.
+    if (this.#head !== undefined) records.push(this.#head);
     for (const item of items) {
       if (item.kind === 'record') {
         records.push(recordText(item.record));
@@ -72,6 +75,7 @@ export class InboundBatch {
   /** The last built batch is durable. */
   stored(): void {
     this.#sequence = this.#sequenceAfter;
+    this.#head = undefined;
   }
 
   #refuseWhatDoesNotFit(item: FrameItem, fullLanes: ReadonlySet<string>): void {

@@ -108,6 +108,12 @@ export class Inbound implements SessionEvents {
   }
 
   opened(session: Session): void {
+    if (this.#pressure.isOver) {
+      // Nothing can be made durable now; a session's records would pile up with every attempt to connect.
+      this.#parts.metrics.refusals.inc({ line: session.line, code: 'LISTEN_SESSIONS_TOO_MANY' });
+      session.close(true);
+      return;
+    }
     const line = this.#parts.directory.lines.get(session.line);
     const dialect = this.#parts.dialects.get(line?.dialect ?? '');
     const counts = this.#counts.get(session.line);

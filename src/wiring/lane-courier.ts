@@ -73,6 +73,9 @@ export class LaneCourier {
       } finally {
         this.#owned = undefined;
         this.#parcels = [];
+        // Whoever has the lane now tells whether it holds.
+        this.#isHolding = false;
+        this.#parts.metrics.laneHolding.set({ lane: this.lane }, 0);
       }
     }
   }
@@ -202,18 +205,20 @@ export class LaneCourier {
 
   /** The first message failed for no known reason, often enough: if the next one passes, the first was the poison. */
   async #probe(fault: BusFault, owned: OwnedLane): Promise<Settlement<AuditRecord> | undefined> {
-    const [first, second] = this.#parcels;
-    if (first === undefined || second?.ready === undefined) return undefined;
+    // Those between that cannot be sent at all are dead with the first one, or wait with it.
+    const at = this.#parcels.findIndex(({ failure }, index) => index > 0 && failure === undefined);
+    const [first, next] = [this.#parcels[0], this.#parcels[at]];
+    if (first === undefined || next?.ready === undefined) return undefined;
     if (!this.#parts.lanes.mayAct(owned)) await this.#parts.lanes.renew(owned);
     try {
-      await this.#parts.sender.send([second.ready]);
+      await this.#parts.sender.send([next.ready]);
     } catch {
-      markRepeated(second);
+      markRepeated(next);
       return undefined;
     }
     first.failure = { code: fault.code, busCode: fault.busCode };
     this.#passed();
-    return this.#settled([first, second], 1);
+    return this.#settled(this.#parcels.slice(0, at + 1), at);
   }
 
   #leadingFailures(): readonly Parcel[] {

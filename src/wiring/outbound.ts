@@ -74,7 +74,7 @@ export class Outbound {
     });
     this.#renewals = setInterval(() => {
       for (const courier of this.#couriers) void courier.renew();
-      void this.#signHead();
+      this.#signHead().catch(onFault);
     }, this.#parts.config.LEASE_MS / 3);
     void this.#listenToBell();
   }

@@ -29,7 +29,7 @@ export class Pressure {
 
   /** Call after reading from a session. */
   afterRead(conversation: Conversation): void {
-    if (this.#isOver) {
+    if (this.isOver) {
       for (const each of this.#conversations.values()) this.#pause(each);
       return;
     }
@@ -42,7 +42,7 @@ export class Pressure {
 
   /** Call after answers went out or a peer took what it was sent. */
   afterAnswers(): void {
-    if (this.#paused === 0 || this.#isOver) return;
+    if (this.#paused === 0 || this.isOver) return;
     for (const conversation of this.#conversations.values()) this.#resume(conversation);
   }
 
@@ -51,7 +51,8 @@ export class Pressure {
     if (conversation.isPaused) this.#count(-1);
   }
 
-  get #isOver(): boolean {
+  /** Nothing more may come in, not even a session: its opening must be recorded too. */
+  get isOver(): boolean {
     const { waiting, waitingBytes } = this.#underWay;
     return waiting >= this.#limits.messagesMax || waitingBytes >= this.#limits.bytesMax;
   }
