@@ -21,8 +21,10 @@ export const run = async (args: readonly string[]): Promise<number> => {
   if (options.out !== undefined) mkdirSync(options.out, { recursive: true });
   say('starting Redis, the Service Bus stand-in, recorder, courier and gateway ...');
   const started = performance.now();
+  const redisUrl = process.env['REDIS_URL'] ?? '';
   const site = await Site.start({
     folder: join(folder, 'site'),
+    ...(redisUrl === '' ? {} : { redisUrl }),
     editLine: (line) => {
       line['frameTimeoutMs'] = FRAME_TIMEOUT_MS;
     },

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { borrowRedis } from '../redis/borrowed-redis.ts';
 import { type RedisServer, startRedis } from '../redis/redis-server.ts';
 import { freePort } from '../redis/ping.ts';
 import { connectionString } from '../service-bus/service-bus.ts';
@@ -16,6 +17,8 @@ export type SiteOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   readonly fsync?: 'always' | 'everysec';
   readonly maxmemoryBytes?: number;
+  /** A server that somebody else runs, instead of a child of ours. */
+  readonly redisUrl?: string;
   readonly directory?: string;
   readonly busConfig?: string;
   /** The stand-in keeps its messages on disk, so that killing it is a fair test. */
@@ -39,6 +42,8 @@ export class Site {
   readonly busPort: number;
   readonly busControlPort: number;
   readonly linePorts: ReadonlyMap<string, number>;
+
+  #stopped: Promise<Readonly<Record<string, number | null>>> | undefined;
 
   private constructor(parts: {
     folder: string;
@@ -76,11 +81,15 @@ export class Site {
   static async start(options: SiteOptions): Promise<Site> {
     const { folder } = options;
     mkdirSync(folder, { recursive: true });
-    const redis = await startRedis({
-      dir: join(folder, 'redis'),
-      fsync: options.fsync ?? 'always',
-      ...(options.maxmemoryBytes === undefined ? {} : { maxmemoryBytes: options.maxmemoryBytes }),
-    });
+    const borrowed = options.redisUrl === undefined ? undefined : await borrowRedis(options.redisUrl);
+    const fsync = borrowed?.fsync ?? options.fsync ?? 'always';
+    const redis =
+      borrowed ??
+      (await startRedis({
+        dir: join(folder, 'redis'),
+        fsync,
+        ...(options.maxmemoryBytes === undefined ? {} : { maxmemoryBytes: options.maxmemoryBytes }),
+      }));
     const linePorts = await copyDirectory(options, join(folder, 'directory'));
     const [busPort, busControlPort] = [await freePort(), await freePort()];
     const env = {
@@ -90,7 +99,8 @@ export class Site {
       TENFOUR_KEYS: join(folder, 'keys'),
       TENFOUR_BUS_FILE: join(folder, 'bus-connection'),
       TENFOUR_RECORD: join(folder, 'record'),
-      ...(options.fsync === 'everysec' ? { TENFOUR_DURABILITY: 'everysec' } : {}),
+      ...(fsync === 'everysec' ? { TENFOUR_DURABILITY: 'everysec' } : {}),
+      ...(borrowed === undefined ? {} : { TENFOUR_SLOT: borrowed.slot }),
       ...options.settings,
     };
     writeFileSync(join(folder, 'bus-connection'), connectionString(busPort), { mode: 0o600 });
@@ -127,8 +137,13 @@ export class Site {
     }
   }
 
-  /** Drains in the order of the road; answers the exit codes by name. The bus and Redis go last. */
-  async stop(): Promise<Readonly<Record<string, number | null>>> {
+  /** Drains in the order of the road; answers the exit codes by name. The bus and Redis go last. Once; later calls get the same answer. */
+  stop(): Promise<Readonly<Record<string, number | null>>> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<Readonly<Record<string, number | null>>> {
     const gateway = await this.gateway.stop();
     const courier = await this.courier.stop();
     const recorder = await this.recorder.stop();
