@@ -82,7 +82,9 @@ export class Acceptance {
 
   #sign(nowMs: number): void {
     const head = this.#parts.writer.head(nowMs);
-    if (head !== undefined) this.record(head);
+    if (head === undefined) return;
+    this.#parts.writer.signed(this.#parts.writer.chain.n, nowMs);
+    this.record(head);
   }
 
   #settled(items: readonly InboundItem[], batch: AcceptBatch, receipt: AcceptReceipt): void {

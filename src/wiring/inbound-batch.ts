@@ -24,6 +24,7 @@ export class InboundBatch {
   readonly #directoryVersion: string;
   #sequence = 0;
   #sequenceAfter = 0;
+  #signedAtMs: number | undefined;
   #head: string | undefined;
   memoryShare = 0;
 
@@ -72,8 +73,9 @@ export class InboundBatch {
     return { page, lanes: [...lanes].map(([lane, entries]) => ({ lane, entries })) };
   }
 
-  /** The last built batch is durable. */
+  /** The last built batch is durable; to be called after its page was committed to the chain. */
   stored(): void {
+    if (this.#signedAtMs !== undefined) this.#writer.signed(this.#writer.chain.n - 1, this.#signedAtMs);
     this.#sequence = this.#sequenceAfter;
     this.#head = undefined;
   }

@@ -108,7 +108,9 @@ export class Outbound {
   async #signHead(): Promise<void> {
     if (!this.#parts.writer.isHeadDue(Date.now())) return;
     const head = this.#parts.writer.head(Date.now());
-    if (head !== undefined) await this.#lanes.append([head]);
+    if (head === undefined) return;
+    this.#parts.writer.signed(this.#parts.writer.chain.n, Date.now());
+    await this.#lanes.append([head]);
   }
 
   /** SIGTERM: settle what is at the bus, give the lanes back, sign and close the chain. */

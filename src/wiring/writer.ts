@@ -72,9 +72,12 @@ export class Writer {
   /** A signature over the last committed page, as a record for the next one; undefined before the first page. */
   head(nowMs: number): AuditRecord | undefined {
     const { n, head } = this.chain;
-    if (n === 0) return undefined;
+    return n === 0 ? undefined : this.#signer.sign(this.name.writer, n, head, nowMs);
+  }
+
+  /** A signature over page `n` is on its way to stay: the interval begins anew. What came after `n` is still to be signed. */
+  signed(n: number, nowMs: number): void {
     this.#signedAtMs = nowMs;
     this.#signedN = n;
-    return this.#signer.sign(this.name.writer, n, head, nowMs);
   }
 }
