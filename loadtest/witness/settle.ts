@@ -37,7 +37,7 @@ const shownMax = 10;
 export const settle = (folder: string): Settlement => settleBooks(readBooks(folder));
 
 export function settleBooks(books: Books): Settlement {
-  const { sent, told, got, unreadable } = books;
+  const { sent, got, unreadable } = books;
   const sentBy = new Map(sent.map((row) => [row.control, row]));
   const unsound: string[] = [...unreadable];
   if (sentBy.size !== sent.length) unsound.push(...repeated(sent.map(({ control }) => control)));
@@ -69,7 +69,7 @@ export function settleBooks(books: Books): Settlement {
     ok: Object.values(faults).every(({ total }) => total === 0),
     sent: sent.length,
     told: countOutcomes(toldBy),
-    unanswered: sentBy.size - told.filter(isFirstAnswer()).length,
+    unanswered: sentBy.size - toldBy.size,
     got: got.length,
     repeats,
     ...faults,
@@ -142,11 +142,6 @@ function missing(seqs: ReadonlySet<number>): number[] {
   }
   return gone;
 }
-
-const isFirstAnswer = (): ((row: { readonly control: string }) => boolean) => {
-  const seen = new Set<string>();
-  return ({ control }) => seen.size !== seen.add(control).size;
-};
 
 const countOutcomes = (toldBy: ReadonlyMap<string, Outcome>): Record<Outcome, number> => {
   const counts = { acked: 0, refused: 0, nak: 0, silent: 0 };

@@ -11,7 +11,7 @@ const usage = `witness.ts --lines NAME=HOST:PORT/ORI[/broadcast],... --bus HOST:
            [--subscriptions point-to-point/all,broadcast/all] [--per-second N] [--window N] [--tag X]
 witness.ts settle FOLDER
 
-Runs until its input says "end" or closes. "stop" ends sending and goes on receiving. Prints its counts twice a second.`;
+Runs until its input says "end" or closes, or Ctrl-C. "stop" ends sending and goes on receiving. Prints its counts twice a second.`;
 
 const statusMs = 500;
 
@@ -78,6 +78,9 @@ const run = async (args: readonly string[]): Promise<void> => {
   const shows = setInterval(show, statusMs);
 
   const commands = createInterface({ input: process.stdin });
+  process.once('SIGINT', () => {
+    commands.close();
+  });
   for await (const command of commands) {
     if (command === 'end') break;
     if (command !== 'stop' || state !== 'sending') continue;

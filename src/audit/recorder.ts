@@ -105,6 +105,7 @@ export class Recorder {
         waitMs = 0;
       } catch (error) {
         this.#n.faults++;
+        if (error instanceof Fault && error.code === 'FENCED') await this.#letGo();
         this.#o.onFault?.(
           error instanceof Fault ? error : new Fault('AUDIT_SOURCE', 'audit stream failed', { cause: error }),
         );
@@ -115,22 +116,35 @@ export class Recorder {
   }
 
   async #round(): Promise<void> {
-    const store = this.#store ?? (await this.#open());
     const { source } = this.#o;
+    // Before the folder is opened: opening cuts a torn tail, and who does not hold the slot would cut what another is writing.
     await source.heartbeat();
+    const store = this.#store ?? (await this.#open());
     if (this.#unconfirmed) await this.#confirm();
     const fits = Math.floor((this.#o.batchBytesMax ?? 8 * 1024 * 1024) / this.#entryBytes);
     // At most doubled from read to read: a run of small pages must not open the door to as many large ones.
     const countMax = Math.max(1, Math.min(this.#o.batchCountMax ?? 256, fits, this.#countMax * 2));
     this.#countMax = countMax;
-    const entries = await source.read(this.#afterId, countMax, this.#o.blockMs ?? 1_000);
+    const blockMs = this.#o.blockMs ?? 1_000;
+    const readAt = performance.now();
+    const entries = await source.read(this.#afterId, countMax, blockMs);
     const last = entries.at(-1);
     if (last === undefined) return;
+    // A read that took far longer than it may block: this process or the line slept, and the slot may be another's by now.
+    if (performance.now() - readAt > 2 * blockMs) await source.heartbeat();
     const stored = await this.#write(store, entries);
     this.#afterId = last.id;
     this.#unconfirmed = true;
     this.#entryBytes = Math.max(1, stored.reduce((sum, p) => sum + p.bytes, 0) / stored.length);
     await this.#confirm();
+  }
+
+  /** Another recorder writes the folder now. What we know of its end is old: should the slot come back, it is read anew. */
+  async #letGo(): Promise<void> {
+    await this.#store?.close();
+    this.#store = null;
+    this.#unconfirmed = false;
+    this.#afterId = '0-0';
   }
 
   async #open(): Promise<SegmentStore> {

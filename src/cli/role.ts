@@ -5,12 +5,24 @@ import { type RoleName, startRole } from '../wiring/roles.ts';
 import { untilStopped } from './until-stopped.ts';
 import { print, readOptions } from './usage.ts';
 
+const EXIT_MS = 200;
+
 /**
  * Runs roles until SIGTERM or SIGINT, then drains and exits 0. When it works it prints one JSON line with its ports, for whoever
  * started it.
  * `--attached` also ends it when standard input closes, so that a demo or a test leaves nothing behind.
  */
 export const runRole = async (names: readonly RoleName[], args: readonly string[]): Promise<number> => {
+  try {
+    return await run(names, args);
+  } finally {
+    // However it ended (a start that failed, a fault, work that took too long), no open connection and no timer that a library leaves
+    // behind may keep the process: whoever supervises it waits for its exit. The code is what main made of our answer.
+    setTimeout(() => process.exit(), EXIT_MS).unref();
+  }
+};
+
+const run = async (names: readonly RoleName[], args: readonly string[]): Promise<number> => {
   const { options } = readOptions(args, { attached: 'boolean' });
   const stop = untilStopped(options.attached);
   const config = loadConfig(process.env);
@@ -26,11 +38,14 @@ export const runRole = async (names: readonly RoleName[], args: readonly string[
     print(JSON.stringify({ ready: name, opsPort: role.opsPort, linePorts }));
   }
   const ended = await Promise.race([stop, ...roles.map(async ({ failed }) => ({ error: await failed }))]);
-  if (ended !== undefined) return 1;
+  return ended === undefined && (await drainAll(roles, config.DRAIN_MS_MAX)) ? 0 : 1;
+};
+
+/** True when all work was finished in time. */
+const drainAll = async (roles: readonly Role[], msMax: number): Promise<boolean> => {
   const drained = (async () => {
     for (const role of roles.toReversed()) await role.drain();
     return true;
   })();
-  const inTime = await Promise.race([drained, sleep(config.DRAIN_MS_MAX, false, { ref: false })]);
-  return inTime ? 0 : 1;
+  return Promise.race([drained, sleep(msMax, false, { ref: false })]);
 };

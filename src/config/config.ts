@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { Fault } from '../message/codes.ts';
 
+/** Digits only: a coerced empty text would be 0, and a limit of 0 is not what an empty line in a file meant. */
 const integer = (fallback: number, min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .pipe(z.number().int().min(min).max(max))
+    .default(fallback);
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
@@ -103,13 +109,25 @@ const PREFIX = 'TENFOUR_';
 const schema = z.object(settings);
 export type Config = Readonly<z.infer<typeof schema>>;
 
-/** Names, defaults and reasons, for the documentation and for `doctor`. */
-export const settingRows = (): readonly { name: string; reason: string; fallback: string }[] =>
+/** Names, bounds, defaults and reasons, for the documentation and for `doctor`. */
+export const settingRows = (): readonly {
+  name: string;
+  bounds: string;
+  reason: string;
+  fallback: string;
+}[] =>
   Object.entries(settings).map(([name, rule]) => ({
     name: PREFIX + name,
+    bounds: boundsOf(rule),
     reason: rule.description ?? '',
     fallback: String(rule.parse(undefined)),
   }));
+
+const boundsOf = (rule: z.ZodType): string => {
+  const { minimum, maximum, enum: words, pattern } = z.toJSONSchema(rule);
+  if (minimum !== undefined && maximum !== undefined) return `${String(minimum)} to ${String(maximum)}`;
+  return words?.map(String).join(', ') ?? pattern ?? 'text';
+};
 
 /**
  * Reads the settings once, at start. An unknown name with our prefix refuses to start: a mistyped limit must not silently be the
@@ -120,7 +138,7 @@ export const loadConfig = (env: Readonly<Record<string, string | undefined>>): C
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || value === undefined) continue;
     const short = name.slice(PREFIX.length);
-    if (!(short in settings)) throw new Fault('CONFIG_INVALID', `${name} is not a setting`);
+    if (!Object.hasOwn(settings, short)) throw new Fault('CONFIG_INVALID', `${name} is not a setting`);
     given[short] = value;
   }
   const parsed = schema.safeParse(given);

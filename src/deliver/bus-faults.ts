@@ -44,6 +44,7 @@ const LINK = new Set([
   'LinkRedirectError',
   'TransferLimitExceededError',
   'AbortError',
+  'DELIVER_LINK',
   'ECONNREFUSED',
   'ECONNRESET',
   'ENOTFOUND',
@@ -63,9 +64,13 @@ const CODES = {
 
 /** Total: an error that cannot be classified is `unknown`, it never throws. Reads codes only, never the error's text. */
 export const classifyBusFault = (error: unknown): BusFault => {
-  // With retries the SDK wraps: the last attempt's error speaks.
-  if (error instanceof AggregateError) return classifyBusFault(error.errors.at(-1));
-  for (const word of codeWords(error)) {
+  let words: readonly string[] = [];
+  try {
+    words = codeWords(error, WRAPPED_MAX);
+  } catch {
+    // An error whose fields throw when read tells nothing.
+  }
+  for (const word of words) {
     const found = MESSAGE.has(word)
       ? 'message'
       : ENTITY.has(word)
@@ -75,16 +80,20 @@ export const classifyBusFault = (error: unknown): BusFault => {
           : undefined;
     if (found !== undefined) return { class: found, code: CODES[found], busCode: word };
   }
-  // Our own encoder or the SDK's argument checks: the message, not the bus.
-  if (error instanceof TypeError || error instanceof RangeError) {
-    return { class: 'message', code: CODES.message, busCode: error.name };
-  }
+  // A TypeError too: what cannot be encoded failed before it came here, so this is the SDK tripping over a link, and the message is good.
   return { class: 'unknown', code: CODES.unknown, busCode: 'Unclassified' };
 };
 
-/** `code`, then `errno` words and the name, also of the inner error: the SDK translates some errors twice and loses the outer code. */
-const codeWords = (error: unknown): readonly string[] => {
-  if (typeof error !== 'object' || error === null) return [];
+/** Errors inside errors that are looked at; the SDK makes two or three. */
+const WRAPPED_MAX = 8;
+
+/**
+ * `code`, then `errno` words and the name, also of the inner error: the SDK translates some errors twice and loses the outer code.
+ * With retries it wraps all attempts' errors: the last one speaks.
+ */
+const codeWords = (error: unknown, depth: number): readonly string[] => {
+  if (typeof error !== 'object' || error === null || depth === 0) return [];
+  if (error instanceof AggregateError) return codeWords(error.errors.at(-1), depth - 1);
   const e = error as {
     code?: unknown;
     errno?: unknown;
@@ -94,5 +103,5 @@ const codeWords = (error: unknown): readonly string[] => {
   };
   const words = [e.code, e.errno, e.name].filter((word): word is string => typeof word === 'string');
   if (e.syscall !== undefined) words.push('ECONNREFUSED');
-  return e.innerError === undefined ? words : [...words, ...codeWords(e.innerError)];
+  return e.innerError === undefined ? words : [...words, ...codeWords(e.innerError, depth - 1)];
 };

@@ -5,7 +5,11 @@ import {
   type ServiceBusMessageBatch,
   type ServiceBusSender,
 } from '@azure/service-bus';
+import { Fault } from '../message/codes.ts';
 import { batchRoom, type BusMessage, encodeBatch, encodeMessage } from './amqp-message.ts';
+import { classifyBusFault } from './bus-faults.ts';
+import { watchDrop } from './connection-drop.ts';
+import { ConnectionRemains } from './connection-remains.ts';
 
 export type { BusMessage, BusProperties } from './amqp-message.ts';
 export { type BusFault, type BusFaultClass, classifyBusFault } from './bus-faults.ts';
@@ -31,6 +35,7 @@ const ENVELOPE_ROOM = 4096;
  */
 export class TopicBus {
   readonly #client: ServiceBusClient;
+  readonly #remains: ConnectionRemains;
   readonly #senders = new Map<string, TopicSender>();
   readonly #options: BusOptions;
 
@@ -45,18 +50,20 @@ export class TopicBus {
         timeoutInMs: options.timeoutMs,
       },
     });
+    this.#remains = new ConnectionRemains(this.#client);
   }
 
   topic(name: string): TopicSender {
     const known = this.#senders.get(name);
     if (known !== undefined) return known;
-    const sender = new TopicSender(this.#client, name, this.#options);
+    const sender = new TopicSender(this.#client, name, this.#options, this.#remains);
     this.#senders.set(name, sender);
     return sender;
   }
 
   async close(): Promise<void> {
     await this.#client.close();
+    this.#remains.close();
   }
 }
 
@@ -64,10 +71,18 @@ export class TopicSender {
   readonly #client: ServiceBusClient;
   readonly #topic: string;
   readonly #options: BusOptions;
+  readonly #remains: ConnectionRemains;
   #sender: ServiceBusSender;
-  #isShapeKnown: boolean | undefined;
+  #isOpened = false;
+  #isShapeKnown = false;
 
-  constructor(client: ServiceBusClient, topic: string, options: BusOptions) {
+  constructor(
+    client: ServiceBusClient,
+    topic: string,
+    options: BusOptions,
+    remains = new ConnectionRemains(client),
+  ) {
+    this.#remains = remains;
     this.#client = client;
     this.#topic = topic;
     this.#options = options;
@@ -96,38 +111,86 @@ export class TopicSender {
   async send(messages: readonly ReadyMessage[]): Promise<void> {
     const first = messages[0];
     if (first === undefined) return;
-    const abortSignal = AbortSignal.timeout(this.#options.timeoutMs);
+    this.#remains.tidy();
     try {
-      await this.#sender.sendMessages(await this.#batch(first, messages), { abortSignal });
+      await within(this.#options.timeoutMs, this.#client, (abortSignal) =>
+        this.#attempt(first, messages, abortSignal),
+      );
     } catch (error) {
-      await this.#remake();
+      this.#remake();
       throw error;
     }
   }
 
-  async #batch(
+  async #attempt(
     first: ReadyMessage,
     messages: readonly ReadyMessage[],
-  ): Promise<ServiceBusMessageBatch | ServiceBusMessage[]> {
-    this.#isShapeKnown ??= hasBatchShape(await this.#sender.createMessageBatch());
-    if (!this.#isShapeKnown) return messages.map(({ message }) => plain(message));
-    return encodedBatch(first, messages);
+    abortSignal: AbortSignal,
+  ): Promise<void> {
+    const sender = this.#sender;
+    if (!this.#isOpened) {
+      this.#isShapeKnown = hasBatchShape(await opened(sender, abortSignal));
+      this.#isOpened = true;
+    }
+    const batch = this.#isShapeKnown ? encodedBatch(first, messages) : messages.map(plain);
+    await sender.sendMessages(batch, { abortSignal });
   }
 
   /** The SDK's sender may wait on a dead link for its whole timeout, so a failed one is not used again. */
-  async #remake(): Promise<void> {
+  #remake(): void {
     const old = this.#sender;
+    this.#isOpened = false;
+    this.#remains.dropUnopened();
     this.#sender = this.#client.createSender(this.#topic);
-    try {
-      await old.close();
-    } catch {
-      // It was broken already; the fault that brought us here is the one reported.
-    }
+    // Nobody waits for it: closing a link whose peer is silent takes as long as a send. It was broken already.
+    old.close().catch(() => undefined);
   }
 }
 
+/**
+ * Opens the sender's link. What goes wrong for no reason the SDK can name (its "Failed to connect" carries no code) is the link's doing:
+ * no message was out yet, so none may be suspected.
+ */
+const opened = async (
+  sender: ServiceBusSender,
+  abortSignal: AbortSignal,
+): Promise<ServiceBusMessageBatch> => {
+  try {
+    return await sender.createMessageBatch({ abortSignal });
+  } catch (cause) {
+    if (classifyBusFault(cause).class !== 'unknown') throw cause;
+    throw new Fault('DELIVER_LINK', 'no link to the bus', { cause });
+  }
+};
+
+/** The SDK has waits that no signal reaches (opening a connection, asking for a token); ours end all the same. */
+const within = async (
+  ms: number,
+  client: ServiceBusClient,
+  attempt: (signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const controller = new AbortController();
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  const end = (why: string): void => {
+    reject(new Fault('DELIVER_LINK', why));
+    controller.abort();
+  };
+  const timer = setTimeout(() => {
+    end('the bus did not settle the batch in time');
+  }, ms);
+  const unwatch = watchDrop(client, () => {
+    end('the connection to the bus was lost with a batch out');
+  });
+  try {
+    await Promise.race([attempt(controller.signal), lost]);
+  } finally {
+    clearTimeout(timer);
+    unwatch();
+  }
+};
+
 /** The public form, used when this version of the SDK does not have the internal shape: slower, same result. */
-const plain = (message: BusMessage): ServiceBusMessage => ({
+const plain = ({ message }: ReadyMessage): ServiceBusMessage => ({
   messageId: message.messageId,
   subject: message.subject,
   contentType: message.contentType,

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { Fault } from '../message/codes.ts';
 
 /** What the line settings mean for sockets; the rest of a line's settings belongs to other rooms. */
 export type ListenLine = {
@@ -22,7 +23,7 @@ export type Session = {
   uncork(): void;
   pause(): void;
   resume(): void;
-  /** Ends after what was written is sent; destroys at once when `now`. */
+  /** Ends after what was written is sent, at the latest after five seconds; destroys at once when `now`. */
   close(now: boolean): void;
 };
 
@@ -38,6 +39,7 @@ export type SessionEvents = {
 };
 
 const KEEP_ALIVE_MS = 30_000;
+const CLOSE_MS_MAX = 5_000;
 
 /**
  * Serves one line's TCP port. Holds at most `sessionsMax` sockets; one more is closed at once. Keeps no bytes of its own.
@@ -64,10 +66,19 @@ export class LineServer {
   }
 
   async start(): Promise<number> {
-    this.#server.listen({ host: this.#line.host, port: this.#line.port, backlog: 128 });
-    await once(this.#server, 'listening');
+    const { name, host, port } = this.#line;
+    this.#server.listen({ host, port, backlog: 128 });
+    try {
+      await once(this.#server, 'listening');
+    } catch (cause) {
+      throw new Fault('CONFIG_INVALID', `line ${name} cannot listen on ${host} port ${String(port)}`, {
+        cause,
+      });
+    }
+    // A connection that could not be taken, for want of descriptors say: its peer tries again; the line goes on.
+    this.#server.on('error', () => undefined);
     const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : this.#line.port;
+    return typeof address === 'object' && address !== null ? address.port : port;
   }
 
   #accept(socket: Socket): void {
@@ -133,7 +144,15 @@ const sessionOf = (line: string, id: number, socket: Socket): Session => ({
     socket.resume();
   },
   close: (now) => {
-    if (now) socket.destroy();
-    else socket.destroySoon();
+    if (now) {
+      socket.destroy();
+      return;
+    }
+    socket.destroySoon();
+    // A peer that does not take its last bytes may not keep its place for ever.
+    const force = setTimeout(() => socket.destroy(), CLOSE_MS_MAX);
+    socket.once('close', () => {
+      clearTimeout(force);
+    });
   },
 });

@@ -19,6 +19,13 @@ import { appendCheckLua, appendWriteLua } from './append-lua.ts';
 export const acceptScript = `#!lua
 ${appendCheckLua}
 ${appendWriteLua}
+local function lastId(stream)
+  if redis.call('EXISTS', stream) == 0 then return 0 end
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return tonumber(string.match(info[i + 1], '^%d+')) end
+  end
+end
 if #ARGV < 9 or not allWhole(1, 1) or not allWhole(6, 8) then return {'SHAPE', 'numbers'} end
 local n = tonumber(ARGV[1])
 if #ARGV[2] ~= 64 or #ARGV[3] ~= 64 or #ARGV[4] == 0 then return {'SHAPE', 'page'} end
@@ -63,15 +70,12 @@ for lane = 1, lanes do
   local held = counter(m[2])
   if not held or not counter(m[1]) or not counter(m[3]) then return {'SHAPE', 'lane counters'} end
   -- XADD refuses a laneSeq that is not above the last one, an entry taken off since included: found here, not half-way.
-  if not m[1] and redis.call('EXISTS', streamKey) == 1 then return {'SHAPE', 'lane counters missing'} end
-  if m[1] and waiting > 0 then
-    local newest = redis.call('XREVRANGE', streamKey, '+', '-', 'COUNT', 1)[1][1]
-    if newest ~= string.format('%.0f-0', tonumber(m[1]) - 1) then return {'SHAPE', 'lane numbering'} end
-  end
+  local first = tonumber(m[1] or '1')
+  if lastId(streamKey) >= first then return {'SHAPE', 'lane numbering'} end
   if waiting + count > tonumber(ARGV[at + 1]) or held + bytes > tonumber(ARGV[at + 2]) then
     full[#full + 1] = lane - 1
   end
-  plan[lane] = {streamKey, metaKey, at, count, bytes, tonumber(m[1] or '1'), waiting}
+  plan[lane] = {streamKey, metaKey, at, count, bytes, first, waiting}
   at = at + 4 + count
 end
 if at ~= #ARGV + 1 then return {'SHAPE', 'arguments'} end

@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as afterPoll, setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../message/codes.ts';
 import { acceptScript } from './accept-script.ts';
-import { type HotConnection, isOutOfMemory, type ScriptArgument } from './hot-connection.ts';
+import { type HotConnection, isOutOfMemory } from './hot-connection.ts';
 import type { SlotKeys } from './keys.ts';
+import { type ScriptArgument, type ScriptCall, scriptCall } from './script-call.ts';
 
 /** A page as the audit builds it: bytes that chain to the page before, and the sealed bodies beside it. */
 export type AppendPage = {
@@ -51,10 +52,10 @@ export type AcceptWork<T> = {
   rolledBack(count: number): void;
 };
 
+/** What is kept of a call: its bytes, and where its page stands in the chain. */
 type Call = {
-  readonly keys: string[];
-  readonly args: ScriptArgument[];
-  readonly page: AppendPage;
+  readonly encoded: ScriptCall;
+  readonly page: { readonly n: number; readonly prev: string };
   atMs: number;
 };
 
@@ -114,15 +115,7 @@ export class AcceptLoop<T> {
   offer(item: T, bytes: number): void {
     this.#pending.push({ item, bytes });
     this.#pendingBytes += bytes;
-    // After the poll phase: frames read from all sockets in this turn travel in one call.
-    this.#running ??= new Promise<void>((done) => {
-      setImmediate(() => {
-        void this.#drain().finally(() => {
-          this.#running = undefined;
-          done();
-        });
-      });
-    });
+    this.#running ??= this.#drain();
   }
 
   /** Resolves when everything offered so far is settled, or the loop has failed. */
@@ -132,11 +125,16 @@ export class AcceptLoop<T> {
   }
 
   async #drain(): Promise<void> {
+    // After the poll phase: frames read from all sockets in this turn travel in one call.
+    await afterPoll();
     try {
       while (this.#pending.length > 0 && this.#failed === undefined) await this.#one(this.#takeBatch());
     } catch (error) {
       this.#failed =
         error instanceof Error ? error : new Fault('SCRIPT_REFUSED', 'unknown failure', { cause: error });
+    } finally {
+      // In the same turn as the last look at what is pending: an offer after it finds nobody running and starts anew.
+      this.#running = undefined;
     }
   }
 
@@ -173,7 +171,9 @@ export class AcceptLoop<T> {
           return;
         }
         case 'LANE_FULL': {
+          const known = full.size;
           for (const index of reply.slice(1)) full.add(batch.lanes[Number(index)]?.lane ?? '');
+          if (full.size === known) throw new Fault('SCRIPT_REFUSED', 'a full lane was offered again');
           batch = this.#work.prepare(items, full);
           call = this.#call(batch);
           break;
@@ -198,7 +198,7 @@ export class AcceptLoop<T> {
   async #send(call: Call): Promise<string[]> {
     call.atMs = performance.now();
     try {
-      return (await this.#connection.run(acceptScript, call.keys, call.args)).map(String);
+      return (await this.#connection.send(call.encoded)).map(String);
     } catch (error) {
       if (isOutOfMemory(error)) return ['OUT_OF_MEMORY'];
       throw error;
@@ -231,18 +231,18 @@ export class AcceptLoop<T> {
       keys.push(this.#keys.lane(lane), this.#keys.laneMeta(lane));
       args.push(lane, limits.laneMessagesMax, limits.laneBytesMax, entries.length, ...entries);
     }
-    return { keys, args, page, atMs: 0 };
+    return { encoded: scriptCall(acceptScript, keys, args), page: { n: page.n, prev: page.prev }, atMs: 0 };
   }
 
   /** Calls of the last two seconds stay, for a server that comes back without them (design 5.3). */
   #keep(call: Call): void {
     this.#kept.push(call);
-    this.#keptBytes += callBytes(call);
+    this.#keptBytes += call.encoded.bytes.length;
     const oldest = performance.now() - KEPT_MS;
     let drop = 0;
     for (const kept of this.#kept) {
       if (kept.atMs >= oldest && this.#keptBytes <= KEPT_BYTES_MAX) break;
-      this.#keptBytes -= callBytes(kept);
+      this.#keptBytes -= kept.encoded.bytes.length;
       drop += 1;
     }
     this.#kept.splice(0, drop);
@@ -258,20 +258,39 @@ export class AcceptLoop<T> {
       );
     }
     for (const call of calls) {
-      const reply = await this.#send(call);
-      if (reply[0] !== 'OK' && reply[0] !== 'STORED') {
-        throw new Fault(
-          'STATE_ROLLED_BACK',
-          `replay of page ${String(call.page.n)} ended in ${reply[0] ?? ''}`,
-        );
-      }
+      if (!(await this.#replayOne(call))) return;
     }
     this.#work.rolledBack(calls.length);
   }
-}
 
-const callBytes = (call: Call): number =>
-  call.args.reduce<number>((sum, arg) => sum + (typeof arg === 'number' ? 8 : arg.length), 0);
+  /**
+   * These messages were acknowledged: whatever stands in the way now (a recorder that has not been seen since the restored state, a
+   * lane fuller than it was) is waited for. False when the server is behind once more; the next call of the loop finds out how far.
+   */
+  async #replayOne(call: Call): Promise<boolean> {
+    let waitMs = BLOCKED_FIRST_MS;
+    for (;;) {
+      const reply = await this.#send(call);
+      switch (reply[0]) {
+        case 'OK':
+        case 'STORED':
+          return true;
+        case 'GAP':
+          return false;
+        case 'AUDIT_LAG':
+        case 'OUT_OF_MEMORY':
+          this.#work.blocked(reply[0]);
+          break;
+        case 'LANE_FULL':
+          break;
+        default:
+          throw new Fault('STATE_ROLLED_BACK', `replay of page ${String(call.page.n)}: ${reply.join(' ')}`);
+      }
+      await sleep(waitMs);
+      waitMs = Math.min(waitMs * 2, BLOCKED_MAX_MS);
+    }
+  }
+}
 
 const readReceipt = (text: string): AcceptReceipt => {
   const [atMs = 0, usedMemory = 0, maxMemory = 0, ...firstSeqs] = text.split(' ').map(Number);

@@ -14,6 +14,9 @@ export const confirmDurability = async (redis: Redis, level: DurabilityLevel): P
   const policy = await setting(redis, 'appendfsync');
   const meets = level === 'fsync' ? policy === 'always' : policy === 'always' || policy === 'everysec';
   if (!meets) throw unconfirmed(`appendfsync is ${policy}`);
+  // During a rewrite of the file such a server does not sync at all, whatever appendfsync says.
+  const rewriting = await setting(redis, 'no-appendfsync-on-rewrite');
+  if (rewriting !== 'no') throw unconfirmed(`no-appendfsync-on-rewrite is ${rewriting}`);
   const eviction = await setting(redis, 'maxmemory-policy');
   if (eviction !== 'noeviction') throw unconfirmed(`maxmemory-policy is ${eviction}`);
 };

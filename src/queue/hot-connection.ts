@@ -1,8 +1,10 @@
-import { Redis } from 'ioredis';
+import { Command, Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../message/codes.ts';
+import { type ScriptArgument, type ScriptCall, scriptCall } from './script-call.ts';
 
-export type ScriptArgument = string | Buffer | number;
+export type { ScriptArgument } from './script-call.ts';
+
 /** A script's reply: nested arrays of buffers and numbers, as Redis sent them. */
 export type Reply = readonly unknown[];
 
@@ -25,7 +27,7 @@ const BACKOFF_MAX_MS = 500;
 export class HotConnection {
   readonly redis: Redis;
   readonly #options: HotConnectionOptions;
-  readonly #shas = new Map<string, string>();
+  readonly #loaded = new Set<string>();
   #isDown = false;
   #isClosed = false;
 
@@ -54,13 +56,21 @@ export class HotConnection {
     return this.#isDown;
   }
 
-  /** Runs a script until its reply is known. Rejects only with a Fault when closed, or with Redis' own error reply. */
-  async run(script: string, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Reply> {
+  /**
+   * Runs a script until its reply is known. Rejects with ACCEPT_UNKNOWN when closed, with SCRIPT_REFUSED when Redis answered an error,
+   * and with Redis' own OOM reply, which `isOutOfMemory` knows.
+   */
+  run(script: string, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Reply> {
+    return this.send(scriptCall(script, keys, args));
+  }
+
+  /** As `run`, for a call made before. */
+  async send(call: ScriptCall): Promise<Reply> {
     let backoffMs = BACKOFF_FIRST_MS;
     for (;;) {
       if (this.#isClosed) throw new Fault('ACCEPT_UNKNOWN', 'connection closed with a call outstanding');
       try {
-        const reply = await this.#attempt(script, keys, args);
+        const reply = await this.#attempt(call);
         if (this.#isDown) {
           this.#isDown = false;
           this.#options.onUp();
@@ -68,10 +78,13 @@ export class HotConnection {
         return reply;
       } catch (error) {
         if (isScriptMissing(error)) {
-          this.#shas.delete(script);
+          this.#loaded.delete(call.script);
           continue;
         }
-        if (isErrorReply(error)) throw error;
+        if (isOutOfMemory(error)) throw error;
+        if (isErrorReply(error)) {
+          throw new Fault('SCRIPT_REFUSED', `Redis answered ${codeWord(error)}`, { cause: error });
+        }
         if (!this.#isDown) {
           this.#isDown = true;
           this.#options.onDown();
@@ -82,17 +95,12 @@ export class HotConnection {
     }
   }
 
-  async #attempt(script: string, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Reply> {
-    const sha = await this.#sha(script);
-    return (await this.#timed(this.redis.callBuffer('EVALSHA', sha, keys.length, ...keys, ...args))) as Reply;
-  }
-
-  async #sha(script: string): Promise<string> {
-    const known = this.#shas.get(script);
-    if (known !== undefined) return known;
-    const sha = String(await this.#timed(this.redis.script('LOAD', script)));
-    this.#shas.set(script, sha);
-    return sha;
+  async #attempt({ script, bytes }: ScriptCall): Promise<Reply> {
+    if (!this.#loaded.has(script)) {
+      await this.#timed(this.redis.script('LOAD', script));
+      this.#loaded.add(script);
+    }
+    return this.#timed(this.redis.sendCommand(new EncodedCommand(bytes)) as Promise<Reply>);
   }
 
   async #timed<T>(reply: Promise<T>): Promise<T> {
@@ -117,8 +125,26 @@ export class HotConnection {
   }
 }
 
+/** The first word of an error reply, such as WRONGTYPE: a bounded set. The rest may quote arguments. */
+const codeWord = (error: unknown): string =>
+  /^[A-Z]{2,20}\b/.exec(error instanceof Error ? error.message : '')?.[0] ?? 'an error';
+
+/** A command whose bytes are made already; the library only sends them and finds the reply. */
+class EncodedCommand extends Command {
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    super('evalsha', [], { replyEncoding: null });
+    this.#bytes = bytes;
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes;
+  }
+}
+
 /** Redis answered, and its answer is an error: known, not unknown. */
-export const isErrorReply = (error: unknown): boolean =>
+const isErrorReply = (error: unknown): boolean =>
   error instanceof Error && error.name === 'ReplyError' && !isScriptMissing(error) && !isLoading(error);
 
 /** Memory is full: Redis refused the script before its first line. */

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../message/codes.ts';
 import type { AppendPage, WriterName } from './accept.ts';
-import type { HotConnection, Reply, ScriptArgument } from './hot-connection.ts';
+import type { HotConnection, Reply } from './hot-connection.ts';
 import type { SlotKeys } from './keys.ts';
 import { claimScript, renewScript, settleScript } from './lane-scripts.ts';
+import type { ScriptArgument } from './script-call.ts';
 
 export type LeaseTimes = { readonly leaseMs: number; readonly marginMs: number };
 
@@ -146,13 +146,23 @@ export class OwnedLanes<R> {
   ): Promise<Turn> {
     return new Promise<Turn>((resolve, reject) => {
       this.#waiting.push({ owned, settlement, takeAfter, takeCount, resolve, reject });
-      if (!this.#running) {
-        this.#running = true;
-        setImmediate(() => {
-          void this.#drain();
-        });
-      }
+      this.#start();
     });
+  }
+
+  #start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    setImmediate(() => {
+      void this.#drain();
+    });
+  }
+
+  #later(requests: readonly Request<R>[]): void {
+    setTimeout(() => {
+      this.#waiting.push(...requests);
+      this.#start();
+    }, DEAD_FULL_RETRY_MS);
   }
 
   async #drain(): Promise<void> {
@@ -169,7 +179,7 @@ export class OwnedLanes<R> {
     this.#running = false;
   }
 
-  async #one(requests: Request<R>[]): Promise<void> {
+  async #one(requests: readonly Request<R>[]): Promise<void> {
     let left = requests;
     for (;;) {
       if (left.length === 0) return;
@@ -191,8 +201,9 @@ export class OwnedLanes<R> {
           break;
         }
         case 'DEAD_FULL':
-          // The lane holds: a letter may not vanish because the dead stream is full. Seen through its metric and alarm.
-          await sleep(DEAD_FULL_RETRY_MS);
+          // Lanes with a dead letter hold, for a letter may not vanish because the dead stream is full; the others go on.
+          this.#later(left.filter(({ settlement }) => settlement.dead.length > 0));
+          left = left.filter(({ settlement }) => settlement.dead.length === 0);
           break;
         default:
           throw new Fault(
@@ -240,19 +251,24 @@ export class OwnedLanes<R> {
 
   #answer(requests: readonly Request<R>[], reply: Reply, sentAt: number): void {
     let at = 2;
-    for (const { owned, resolve } of requests) {
+    for (const { owned, resolve, reject } of requests) {
       if (owned === undefined) {
         resolve({ waiting: 0, taken: [] });
         continue;
       }
-      this.#leaseUntil.set(owned.lane, sentAt + this.#lease.leaseMs);
+      const waiting = Number(reply[at]);
       const flat = reply[at + 1] as readonly unknown[];
+      at += 2;
+      if (waiting < 0) {
+        reject(fenced(owned.lane));
+        continue;
+      }
+      this.#leaseUntil.set(owned.lane, sentAt + this.#lease.leaseMs);
       const taken: TakenEntry[] = [];
       for (let i = 0; i + 1 < flat.length; i += 2) {
         taken.push({ seq: Number(flat[i]), entry: flat[i + 1] as Buffer });
       }
-      resolve({ waiting: Number(reply[at]), taken });
-      at += 2;
+      resolve({ waiting, taken });
     }
   }
 }

@@ -66,7 +66,12 @@ export class Queue {
   /** A connection for a caller that blocks in XREAD. */
   blocking(): Redis {
     const redis = quiet(
-      new Redis(this.#url, { maxRetriesPerRequest: null, autoResendUnfulfilledCommands: false }),
+      new Redis(this.#url, {
+        // A call cut off by a lost connection is rejected at once. With `null` and no resend the library would never settle it.
+        maxRetriesPerRequest: 0,
+        autoResendUnfulfilledCommands: false,
+        socketTimeout: BLOCKING_SILENCE_MS_MAX,
+      }),
     );
     this.#blocking.push(redis);
     return redis;
@@ -87,6 +92,9 @@ export class Queue {
     for (const redis of this.#blocking) redis.disconnect();
   }
 }
+
+/** No caller blocks longer than a second; a host that vanished without a word would otherwise hold the call for minutes. */
+const BLOCKING_SILENCE_MS_MAX = 3000;
 
 // The library prints foreign error texts when nobody listens; failures reach us through the calls.
 const quiet = (redis: Redis): Redis => {

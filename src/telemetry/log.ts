@@ -14,7 +14,7 @@ export const events = {
   'process.draining': { level: 'info', fields: ['role'] },
   'process.stopped': { level: 'info', fields: ['role', 'drained'] },
   'process.fault': { level: 'fatal', fields: ['role', 'code', 'says'] },
-  'durability.weak': { level: 'warn', fields: ['level'] },
+  'durability.weak': { level: 'warn', fields: ['durability'] },
   'line.listening': { level: 'info', fields: ['line', 'port'] },
   'session.opened': { level: 'info', fields: ['line', 'session'] },
   'session.closed': { level: 'info', fields: ['line', 'session', 'code', 'frames', 'refused'] },

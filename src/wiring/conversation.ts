@@ -101,6 +101,8 @@ export class Conversation {
   overdue(now: number): 'ACCEPT_UNKNOWN' | 'FRAME_INCOMPLETE' | undefined {
     const oldest = this.#unanswered[this.#answeredBefore];
     if (oldest !== undefined && now - oldest > this.line.ackTimeoutMs) return 'ACCEPT_UNKNOWN';
+    // While we do not read, the rest of a frame cannot arrive: the pause is ours, so it is not counted against the sender.
+    if (this.isPaused && this.#insideSince > 0) this.#insideSince = now;
     if (this.#insideSince > 0 && now - this.#insideSince > this.line.frameTimeoutMs)
       return 'FRAME_INCOMPLETE';
     return undefined;

@@ -43,6 +43,7 @@ export class InboundBatch {
     if (this.#head === undefined && this.#writer.isHeadDue(nowMs)) {
       const head = this.#writer.head(nowMs);
       if (head !== undefined) this.#head = recordText(head);
+      this.#signedAtMs = nowMs;
     }
     // The chain stands still until the batch is durable, so a second build carries the same signature.
     if (this.#head !== undefined) records.push(this.#head);
@@ -78,6 +79,7 @@ export class InboundBatch {
     if (this.#signedAtMs !== undefined) this.#writer.signed(this.#writer.chain.n - 1, this.#signedAtMs);
     this.#sequence = this.#sequenceAfter;
     this.#head = undefined;
+    this.#signedAtMs = undefined;
   }
 
   #refuseWhatDoesNotFit(item: FrameItem, fullLanes: ReadonlySet<string>): void {

@@ -1,46 +1,36 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditRecord } from '../audit/records.ts';
-import { type BusFault, classifyBusFault, HoldPolicy, type TopicSender } from '../deliver/deliver.ts';
+import { type BusFault, classifyBusFault, HoldPolicy } from '../deliver/deliver.ts';
 import { Fault } from '../message/codes.ts';
-import type { OwnedLane, OwnedLanes, Settlement } from '../queue/queue.ts';
-import type { Config } from '../config/config.ts';
-import type { Log } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { markRepeated, type Parcel, type ParcelMaker } from './parcel.ts';
-import { settle } from './settlement.ts';
-
-export type LaneCourierParts = {
-  readonly lane: string;
-  readonly lanes: OwnedLanes<AuditRecord>;
-  readonly sender: TopicSender;
-  readonly parcels: ParcelMaker;
-  readonly config: Config;
-  readonly log: Log;
-  readonly metrics: Metrics;
-};
+import type { OwnedLane, Settlement } from '../queue/queue.ts';
+import { LaneReport } from './lane-report.ts';
+import type { LaneCourierParts } from './lane-courier-parts.ts';
+import { markTried, type Parcel } from './parcel.ts';
+import { Pause } from './pause.ts';
+import { joined, settle } from './settlement.ts';
 
 const SWEEP_MS = 1000;
 const CLAIM_POLL_MS_MAX = 1000;
 
 /**
- * One lane from Redis to its topic: take, send one batch, settle, in order. While a batch is at the bus the one before is settled and
- * the next is taken, so there is one unacknowledged batch (design 6.4) and no idle wait between. A failing bus makes the lane hold;
+ * One lane from Redis to its topic: take, send one batch, settle, in order. While a batch is at the bus those before are settled and
+ * the next are taken, so there is one unacknowledged batch (design 6.4) and no idle wait between. A failing bus makes the lane hold;
  * other lanes do not notice (P5).
  */
 export class LaneCourier {
   readonly #parts: LaneCourierParts;
   readonly #policy: HoldPolicy;
+  readonly #report: LaneReport;
   #owned: OwnedLane | undefined;
   #parcels: Parcel[] = [];
   #cursor = 0;
   #mayHaveMore = true;
   #isAlone = false;
   #isStopping = false;
-  #wake: (() => void) | undefined;
-  #isHolding = false;
+  readonly #pause = new Pause();
 
   constructor(parts: LaneCourierParts) {
     this.#parts = parts;
+    this.#report = new LaneReport(parts.lane, parts.log, parts.metrics);
     const { HOLD_BACKOFF_MS_MAX, UNKNOWN_TRIES_MAX, UNKNOWN_TRIES_MS } = parts.config;
     this.#policy = new HoldPolicy({
       backoffMsMax: HOLD_BACKOFF_MS_MAX,
@@ -58,7 +48,7 @@ export class LaneCourier {
   }
 
   get isHolding(): boolean {
-    return this.#isHolding;
+    return this.#report.isHolding;
   }
 
   /** Runs until stopped. Rejects only with a fault that no retry mends. */
@@ -73,23 +63,21 @@ export class LaneCourier {
       } finally {
         this.#owned = undefined;
         this.#parcels = [];
-        // Whoever has the lane now tells whether it holds.
-        this.#isHolding = false;
-        this.#parts.metrics.laneHolding.set({ lane: this.lane }, 0);
+        this.#report.left();
       }
     }
   }
 
-  /** The lane may have something: read it now rather than at the next sweep. */
+  /** The lane may have something: read it now rather than at the next sweep. A hold is not cut short by new messages. */
   wake(): void {
     this.#mayHaveMore = true;
-    this.#wake?.();
+    if (!this.isHolding) this.#pause.end();
   }
 
   /** Ends after what is at the bus is settled, and gives the lane back. */
   stop(): void {
     this.#isStopping = true;
-    this.#wake?.();
+    this.#pause.end();
   }
 
   /** Keeps the lease while the lane is idle, holding, or waiting for the bus. */
@@ -108,7 +96,7 @@ export class LaneCourier {
     if ('heldForMs' in claimed) {
       const { heldForMs } = claimed;
       this.#parts.log.event('lane.waiting', { lane: this.lane, heldForMs });
-      await this.#pause(Math.min(heldForMs, CLAIM_POLL_MS_MAX));
+      await this.#wait(Math.min(heldForMs, CLAIM_POLL_MS_MAX));
       return undefined;
     }
     const { lane, token, handedBefore } = claimed;
@@ -119,39 +107,57 @@ export class LaneCourier {
     return claimed;
   }
 
+  /**
+   * Two things side by side, neither waiting for the other: the next batch is sent as soon as the bus has the one before, and a turn
+   * settles what the bus has and takes more. At most two batches wait taken behind the one at the bus.
+   */
   async #drive(owned: OwnedLane): Promise<void> {
-    let done: Settlement<AuditRecord> | undefined;
-    for (;;) {
-      const hasWork = this.#parcels.length > 0 && !this.#isStopping;
-      if (!hasWork && done === undefined && !this.#mayHaveMore && !this.#isStopping)
-        await this.#pause(SWEEP_MS);
-      if (this.#isStopping && done === undefined) break;
-      const sending = hasWork ? this.#send(owned) : undefined;
-      const turning = this.#turn(owned, done);
-      // Both are awaited whatever becomes of either, so that neither is left running behind a thrown fence.
-      const [sent, turned] = await Promise.allSettled([sending, turning]);
-      if (turned.status === 'rejected') throw turned.reason;
-      if (sent.status === 'rejected') throw sent.reason;
-      done = sent.value;
+    const done: Settlement<AuditRecord>[] = [];
+    let sending: Promise<void> | undefined;
+    let turning: Promise<void> | undefined;
+    try {
+      for (;;) {
+        if (this.#parcels.length > 0 && !this.#isStopping) {
+          sending ??= this.#send(owned).then((settlement) => {
+            if (settlement !== undefined) done.push(settlement);
+            sending = undefined;
+          });
+        }
+        if (done.length > 0 || (this.#mayHaveMore && this.#room > 0)) {
+          turning ??= this.#turn(owned, joined(done.splice(0))).then(() => {
+            turning = undefined;
+          });
+        }
+        const underWay = [sending, turning].filter((step) => step !== undefined);
+        if (underWay.length > 0) await Promise.race(underWay);
+        else if (this.#isStopping) break;
+        else await this.#wait(SWEEP_MS);
+      }
+    } catch (error) {
+      // Neither is left running behind a thrown fence.
+      await Promise.allSettled([sending, turning]);
+      throw error;
     }
     await this.#parts.lanes.release(owned);
   }
 
+  get #room(): number {
+    const { TAKE_MESSAGES_MAX } = this.#parts.config;
+    return this.#isStopping ? 0 : Math.min(TAKE_MESSAGES_MAX, TAKE_MESSAGES_MAX * 3 - this.#parcels.length);
+  }
+
   async #turn(owned: OwnedLane, done: Settlement<AuditRecord> | undefined): Promise<void> {
-    const room = this.#isStopping ? 0 : this.#parts.config.TAKE_MESSAGES_MAX * 2 - this.#parcels.length;
+    const count = Math.max(0, this.#room);
     this.#mayHaveMore = false;
-    const { waiting, taken } = await this.#parts.lanes.turn(owned, done, {
-      after: this.#cursor,
-      count: Math.max(0, Math.min(room, this.#parts.config.TAKE_MESSAGES_MAX)),
-    });
+    const { waiting, taken } = await this.#parts.lanes.turn(owned, done, { after: this.#cursor, count });
     const handedAtMs = Date.now();
     for (const { seq, entry } of taken) {
       this.#parcels.push(this.#parts.parcels.make(seq, entry, seq <= owned.handedBefore, handedAtMs));
       this.#cursor = seq;
     }
-    const known = this.#parcels.length;
-    if (waiting > known && room > 0) this.#mayHaveMore = true;
-    this.#parts.metrics.laneWaiting.set({ lane: this.lane }, waiting);
+    // A turn that took fewer took all there was; what comes later is taken with the next settlement, or rings.
+    if (taken.length === count) this.#mayHaveMore = true;
+    this.#report.waiting(waiting);
   }
 
   /** Sends from the front until something can be settled. Undefined only when stopping while the lane holds. */
@@ -159,7 +165,7 @@ export class LaneCourier {
     const { lanes, sender, config } = this.#parts;
     while (!this.#isStopping || this.#policy.failures === 0) {
       const dead = this.#leadingFailures();
-      if (dead.length > 0) return this.#settled(dead, dead.length);
+      if (dead.length > 0) return this.#settled(dead);
       const sendable = this.#parcels.slice(0, this.#isAlone ? 1 : config.TAKE_MESSAGES_MAX);
       const stop = sendable.findIndex(({ failure }) => failure !== undefined);
       const ready = (stop < 0 ? sendable : sendable.slice(0, stop)).flatMap(({ ready: r }) =>
@@ -171,7 +177,7 @@ export class LaneCourier {
       try {
         await sender.send(batch);
         this.#passed();
-        return this.#settled(parcels, 0);
+        return this.#settled(parcels);
       } catch (error) {
         const settled = await this.#failed(classifyBusFault(error), parcels, owned);
         if (settled !== undefined) return settled;
@@ -185,9 +191,8 @@ export class LaneCourier {
     batch: readonly Parcel[],
     owned: OwnedLane,
   ): Promise<Settlement<AuditRecord> | undefined> {
-    const { metrics } = this.#parts;
-    metrics.busFaults.inc({ lane: this.lane, code: fault.code });
-    for (const parcel of batch) markRepeated(parcel);
+    this.#report.busFault(fault);
+    for (const parcel of batch) markTried(parcel, fault.class);
     const advice = this.#policy.failed(fault.class, batch.length, performance.now());
     const first = batch[0];
     if (advice.do === 'dead' && first !== undefined) {
@@ -197,8 +202,8 @@ export class LaneCourier {
     }
     this.#isAlone = advice.do !== 'wait' || this.#isAlone;
     if (advice.waitMs > 0) {
-      this.#holding(fault);
-      await this.#pause(advice.waitMs);
+      this.#report.holding(fault, this.#policy.failures);
+      await this.#wait(advice.waitMs);
     }
     return advice.do === 'probe' && !this.#isStopping ? await this.#probe(fault, owned) : undefined;
   }
@@ -212,13 +217,30 @@ export class LaneCourier {
     if (!this.#parts.lanes.mayAct(owned)) await this.#parts.lanes.renew(owned);
     try {
       await this.#parts.sender.send([next.ready]);
-    } catch {
-      markRepeated(next);
+    } catch (error) {
+      markTried(next, classifyBusFault(error).class);
       return undefined;
     }
-    first.failure = { code: fault.code, busCode: fault.busCode };
+    const tried = await this.#lastTry(first);
+    if (tried === 'held') {
+      // It is there, and will be sent again.
+      markTried(next, 'link');
+      return undefined;
+    }
+    if (tried === 'dead') first.failure = { code: fault.code, busCode: fault.busCode };
     this.#passed();
-    return this.#settled(this.#parcels.slice(0, at + 1), at);
+    return this.#settled(this.#parcels.slice(0, at + 1));
+  }
+
+  /** The bus is well, for the next message passed; it may have been ill at each of this one's tries, so this one gets another. */
+  async #lastTry(first: Parcel): Promise<'delivered' | 'dead' | 'held'> {
+    try {
+      await this.#parts.sender.send(first.ready === undefined ? [] : [first.ready]);
+      return 'delivered';
+    } catch (error) {
+      const { class: faultClass } = classifyBusFault(error);
+      return faultClass === 'unknown' || faultClass === 'message' ? 'dead' : 'held';
+    }
   }
 
   #leadingFailures(): readonly Parcel[] {
@@ -226,58 +248,23 @@ export class LaneCourier {
     return this.#parcels.slice(0, end < 0 ? this.#parcels.length : end);
   }
 
-  #settled(parcels: readonly Parcel[], deadCount: number): Settlement<AuditRecord> {
+  #settled(parcels: readonly Parcel[]): Settlement<AuditRecord> {
     this.#parcels.splice(0, parcels.length);
-    const { log, metrics } = this.#parts;
-    metrics.delivered.inc({ lane: this.lane, outcome: 'delivered' }, parcels.length - deadCount);
-    if (deadCount > 0) metrics.delivered.inc({ lane: this.lane, outcome: 'dead' }, deadCount);
     const nowMs = Date.now();
-    for (const { failure, delivery } of parcels) {
-      if (failure === undefined) {
-        metrics.deliverSeconds.observe((nowMs - (delivery?.receivedAtMs ?? nowMs)) / 1000);
-        continue;
-      }
-      log.event('letter.dead', {
-        lane: this.lane,
-        deliveryId: delivery?.deliveryId ?? '',
-        code: failure.code,
-        busCode: failure.busCode,
-      });
-    }
-    metrics.lastProgress.set({ link: this.lane }, nowMs / 1000);
+    this.#report.settled(parcels, nowMs);
     return settle(this.lane, parcels, nowMs);
-  }
-
-  #holding(fault: BusFault): void {
-    const { code, busCode } = fault;
-    if (!this.#isHolding) {
-      this.#parts.log.event('lane.holding', { lane: this.lane, code, busCode, tries: this.#policy.failures });
-    }
-    this.#isHolding = true;
-    this.#parts.metrics.laneHolding.set({ lane: this.lane }, 1);
   }
 
   #passed(): void {
     this.#policy.passed();
     this.#isAlone = false;
-    if (this.#isHolding) this.#parts.log.event('lane.flowing', { lane: this.lane });
-    this.#isHolding = false;
-    this.#parts.metrics.laneHolding.set({ lane: this.lane }, 0);
+    this.#report.flowing();
   }
 
-  /** Waits, unless woken or stopped before. A hold is not cut short by new messages: only a stop wakes it then. */
-  async #pause(ms: number): Promise<void> {
+  /** Waits, unless woken or stopped before. */
+  async #wait(ms: number): Promise<void> {
     if (this.#isStopping) return;
-    const isHold = this.#isHolding;
-    const gone = new AbortController();
-    const woken = new Promise<void>((resolve) => {
-      this.#wake = () => {
-        if (!isHold || this.#isStopping) resolve();
-      };
-    });
-    await Promise.race([sleep(ms, undefined, { signal: gone.signal }).catch(() => undefined), woken]);
-    gone.abort();
-    this.#wake = undefined;
+    await this.#pause.wait(ms);
     this.#mayHaveMore = true;
   }
 }

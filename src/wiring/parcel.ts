@@ -1,4 +1,4 @@
-import { busMessage, type ReadyMessage, type TopicSender } from '../deliver/deliver.ts';
+import { type BusFaultClass, busMessage, type ReadyMessage, type TopicSender } from '../deliver/deliver.ts';
 import { Fault } from '../message/codes.ts';
 import type { Delivery } from '../message/delivery.ts';
 import { decodeEntry } from '../queue/queue.ts';
@@ -56,9 +56,13 @@ export class ParcelMaker {
   }
 }
 
-/** A send of it failed, and nobody knows whether the bus has it: from now on it says so. MessageId stays, so the bus can drop the copy. */
-export const markRepeated = (parcel: Parcel): void => {
+/**
+ * A send of it failed. What the bus refused it does not have; after any other fault nobody knows, and from now on the message says so.
+ * MessageId stays, so the bus can drop the copy.
+ */
+export const markTried = (parcel: Parcel, fault: BusFaultClass): void => {
   parcel.tries += 1;
+  if (fault === 'message' || fault === 'entity') return;
   if (parcel.isPossibleDuplicate || parcel.ready === undefined) return;
   parcel.isPossibleDuplicate = true;
   const { message } = parcel.ready;

@@ -63,7 +63,8 @@ export class RoleProcess {
   async openQueue(): Promise<Queue> {
     const { log, metrics } = this;
     const role = this.#role;
-    if (this.#config.DURABILITY !== 'fsync') log.event('durability.weak', { level: this.#config.DURABILITY });
+    if (this.#config.DURABILITY !== 'fsync')
+      log.event('durability.weak', { durability: this.#config.DURABILITY });
     metrics.redisUp.set(1);
     return Queue.open({
       url: this.#config.REDIS_URL,

@@ -24,15 +24,13 @@ export const readFrame = (
   nowMs: number,
 ): FrameItem => {
   const startedAt = performance.now();
-  const stamps: Record<string, number> = {};
-  const stamp = (room: string): void => {
-    stamps[room] = Math.round((performance.now() - startedAt) * 1000);
-  };
+  const sinceUs = (): number => Math.round((performance.now() - startedAt) * 1000);
   const { line, dialect } = from;
   const item = (
     message: Message | undefined,
     refusals: readonly Refusal[],
     plans: FrameItem['plans'],
+    stamps: FrameItem['stamps'],
   ): FrameItem => ({
     kind: 'frame',
     from,
@@ -49,19 +47,21 @@ export const readFrame = (
     messageId: '',
   });
 
-  const parsed = parse(frame, dialect);
-  stamp('parse');
-  if (!parsed.ok) return item(undefined, parsed.refusals, []);
-  const permitted = authorize(parsed.value, line, dialect);
-  stamp('authorize');
-  if (!permitted.ok) return item(parsed.value, permitted.refusals, []);
+  const read = parse(frame, dialect);
+  const parsed = sinceUs();
+  if (!read.ok) return item(undefined, read.refusals, [], { parse: parsed });
+  const permitted = authorize(read.value, line, dialect);
+  const authorized = sinceUs();
+  if (!permitted.ok)
+    return item(read.value, permitted.refusals, [], { parse: parsed, authorize: authorized });
   const valid = validate(permitted.value, dialect);
-  stamp('validate');
-  if (!valid.ok) return item(parsed.value, valid.refusals, []);
+  const validated = sinceUs();
+  const checked = { parse: parsed, authorize: authorized, validate: validated };
+  if (!valid.ok) return item(read.value, valid.refusals, [], checked);
   const routed = route(valid.value, directory, dialect);
-  stamp('route');
-  if (!routed.ok) return item(valid.value, routed.refusals, []);
-  return item(valid.value, [], routed.value);
+  const stamps = { parse: parsed, authorize: authorized, validate: validated, route: sinceUs() };
+  if (!routed.ok) return item(valid.value, routed.refusals, [], stamps);
+  return item(valid.value, [], routed.value, stamps);
 };
 
 /** A framing fault takes its place among the frames of its session, so that its answer leaves in order. */

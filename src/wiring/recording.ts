@@ -18,7 +18,17 @@ export const startRecording = async (parts: {
   const { config, queue, log, metrics } = parts;
   const lease = { leaseMs: config.LEASE_MS, marginMs: config.LEASE_MARGIN_MS };
   const stream = new PageStream(queue.hot, queue.blocking(), queue.keys, `recorder:${randomUUID()}`, lease);
-  await claim(stream);
+  let isStopping = false;
+  let claiming: Promise<void> | undefined;
+  /** One wait at a time, however often the recorder meets the fence meanwhile. */
+  const claimAgain = (): void => {
+    claiming ??= claim(stream, () => isStopping)
+      .catch(() => undefined)
+      .finally(() => {
+        claiming = undefined;
+      });
+  };
+  await claim(stream, () => isStopping);
   let stalledBy = '';
   const recorder = new Recorder({
     source: stream,
@@ -39,12 +49,13 @@ export const startRecording = async (parts: {
       if (stalledBy !== code) log.event('recorder.stalled', { code });
       stalledBy = code;
       // Another recorder may have taken over while we could not reach Redis; then we wait for our turn again.
-      if (code === 'FENCED') void claim(stream).catch(() => undefined);
+      if (code === 'FENCED') claimAgain();
     },
   });
   await recorder.start();
   return {
     stop: async () => {
+      isStopping = true;
       await recorder.stop();
       await stream.release();
     },
@@ -54,8 +65,8 @@ export const startRecording = async (parts: {
   };
 };
 
-const claim = async (stream: PageStream): Promise<void> => {
-  for (;;) {
+const claim = async (stream: PageStream, isStopping: () => boolean): Promise<void> => {
+  while (!isStopping()) {
     const heldForMs = await stream.claim();
     if (heldForMs === 0) return;
     await sleep(Math.min(heldForMs, CLAIM_POLL_MS_MAX));

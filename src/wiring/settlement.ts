@@ -27,3 +27,18 @@ export const settle = (lane: string, parcels: readonly Parcel[], nowMs: number):
   }
   return { upTo: parcels.at(-1)?.seq ?? 0, delivered: parcels.length - dead.length, bytes, dead, records };
 };
+
+/** Settlements that follow each other, as one; undefined when there is none. */
+export const joined = (
+  settlements: readonly Settlement<AuditRecord>[],
+): Settlement<AuditRecord> | undefined => {
+  const [first, ...rest] = settlements;
+  if (first === undefined || rest.length === 0) return first;
+  return {
+    upTo: settlements.at(-1)?.upTo ?? 0,
+    delivered: settlements.reduce((sum, { delivered }) => sum + delivered, 0),
+    bytes: settlements.reduce((sum, { bytes }) => sum + bytes, 0),
+    dead: settlements.flatMap(({ dead }) => dead),
+    records: settlements.flatMap(({ records }) => records),
+  };
+};

@@ -1,6 +1,7 @@
 import { createServer, type Socket } from 'node:net';
 import rhea, { type Connection } from 'rhea';
 import { AmqpConnection, type Surroundings } from './amqp-connection.ts';
+import type { BusLog } from './bus-log.ts';
 import { acceptSocket, awaitedFrameBytes, forgetConnection } from './rhea-inside.ts';
 
 const connectionsMax = 1_024;
@@ -30,7 +31,7 @@ export async function openAmqpDoor(
   const peers = new Map<Socket, AmqpConnection>();
   const container = containerFor();
   const server = createServer({ noDelay: true }, (socket) => {
-    cork(socket);
+    cork(socket, surroundings.log);
     const connection = container.create_connection(connectionOptions(surroundings) as never);
     const peer = new AmqpConnection(connection, surroundings, () => socket.writableLength);
     peers.set(socket, peer);
@@ -107,7 +108,7 @@ function watch(socket: Socket, connection: Connection, peer: AmqpConnection, gon
 }
 
 /** rhea writes once a frame: gathering a turn's frames into one write saves 20-45 % of the cost of a delivery. */
-function cork(socket: Socket): void {
+function cork(socket: Socket, log: BusLog): void {
   const write = socket.write.bind(socket);
   let isCorked = false;
   socket.write = (...chunk: unknown[]): boolean => {
@@ -116,6 +117,7 @@ function cork(socket: Socket): void {
       socket.cork();
       setImmediate(() => {
         isCorked = false;
+        log.flush();
         socket.uncork();
       });
     }

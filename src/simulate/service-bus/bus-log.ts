@@ -12,6 +12,8 @@ export type BusLog = {
   removed(queue: Logged, sequence: number): void;
   counted(queue: Logged, sequence: number, deliveryCount: number): void;
   whenWritten(then: () => void): void;
+  /** Hands what was told so far to the operating system now. Called before bytes leave for a peer: a kill must not forget a try it saw. */
+  flush(): void;
 };
 
 /** Memory only: nothing is kept, so nothing need be waited for. */
@@ -22,4 +24,5 @@ export const noLog: BusLog = {
   whenWritten: (then) => {
     then();
   },
+  flush: () => undefined,
 };

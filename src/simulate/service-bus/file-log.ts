@@ -81,6 +81,10 @@ export class FileLog implements BusLog {
     this.#flushLater();
   }
 
+  flush(): void {
+    if (this.#fd >= 0 && this.#writer.length > 0) this.#flush();
+  }
+
   /** Before `open` is done the entities are being filled from the old log: what they tell is already in it. */
   #add(record: LogRecord): void {
     if (this.#fd < 0) return;

@@ -1,0 +1,69 @@
+import { parseArgs } from 'node:util';
+import { linesMax } from './identity.ts';
+
+export type LoadOptions = {
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  /** Messages a second in an open loop; 0 for a closed loop. */
+  readonly rate: number;
+  readonly lines: number;
+  readonly window: number;
+  readonly lag: number;
+  readonly durability: 'fsync' | 'everysec';
+  readonly json: boolean;
+  readonly out: string | undefined;
+  readonly profile: string | undefined;
+  readonly pauses: string | undefined;
+};
+
+export const usage = `npm run load -- [--seconds 8] [--rate N] [--lines 16] [--window 1024] [--lag 4096] [--warmup 2]
+               [--durability fsync|everysec] [--json] [--out DIR] [--profile DIR] [--pauses DIR]
+  --rate N      open loop: N messages a second, latency from the intended send time; without it a closed loop
+  --window N    closed loop: messages without an answer, all lines together
+  --lag N       closed loop: deliveries accepted and not yet drained, at most
+  --out DIR     also writes result.json there
+  --profile DIR each process of the switch writes a CPU profile there; read them with: node loadtest/profile.ts DIR
+  --pauses DIR  each process of the switch writes its garbage collections and event-loop delays there`;
+
+/** Throws with the reason when an option is unknown or out of bounds. */
+export const readOptions = (args: readonly string[]): LoadOptions => {
+  const { values } = parseArgs({
+    args: [...args],
+    strict: true,
+    options: {
+      seconds: { type: 'string' },
+      warmup: { type: 'string' },
+      rate: { type: 'string' },
+      lines: { type: 'string' },
+      window: { type: 'string' },
+      lag: { type: 'string' },
+      durability: { type: 'string' },
+      json: { type: 'boolean' },
+      out: { type: 'string' },
+      profile: { type: 'string' },
+      pauses: { type: 'string' },
+    },
+  });
+  const number = (name: keyof typeof values, fallback: number, min: number, max: number): number => {
+    const value = Number(values[name] ?? fallback);
+    if (!(value >= min && value <= max)) throw new Error(`--${name} is ${String(min)} to ${String(max)}`);
+    return value;
+  };
+  const lines = Math.floor(number('lines', 16, 1, linesMax));
+  const durability = values.durability ?? 'fsync';
+  if (durability !== 'fsync' && durability !== 'everysec')
+    throw new Error('--durability is fsync or everysec');
+  return {
+    seconds: number('seconds', 8, 0.5, 3_600),
+    warmupSeconds: number('warmup', 2, 0, 600),
+    rate: number('rate', 0, 0, 1_000_000),
+    lines,
+    window: Math.floor(number('window', 1_024, lines, 65_536)),
+    lag: Math.floor(number('lag', 4_096, 1, 1_000_000)),
+    durability,
+    json: values.json === true,
+    out: values.out,
+    profile: values.profile,
+    pauses: values.pauses,
+  };
+};
