@@ -14,7 +14,9 @@ import { resultLine, resultTable } from './report.ts';
 const main = async (options: LoadOptions): Promise<number> => {
   const folder = mkdtempSync(join(tmpdir(), 'tenfour-load-'));
   const nodeOptions = [
-    ...(options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${made(options.profile)}`]),
+    ...(options.profile === undefined
+      ? []
+      : ['--cpu-prof', `--cpu-prof-dir=${resolve(made(options.profile))}`]),
     ...(options.pauses === undefined ? [] : [`--import=${pausesModule(made(options.pauses))}`]),
   ];
   if (nodeOptions.length > 0) process.env['NODE_OPTIONS'] = nodeOptions.join(' ');
@@ -52,4 +54,6 @@ const given = (() => {
     return undefined;
   }
 })();
-process.exitCode = given === undefined ? 2 : await main(given);
+if (given === undefined) process.exitCode = 2;
+else if (given.help) process.stdout.write(`${usage}\n`);
+else process.exitCode = await main(given);

@@ -11,6 +11,7 @@ export type LoadOptions = {
   readonly lag: number;
   readonly durability: 'fsync' | 'everysec';
   readonly json: boolean;
+  readonly help: boolean;
   readonly out: string | undefined;
   readonly profile: string | undefined;
   readonly pauses: string | undefined;
@@ -42,6 +43,7 @@ export const readOptions = (args: readonly string[]): LoadOptions => {
       out: { type: 'string' },
       profile: { type: 'string' },
       pauses: { type: 'string' },
+      help: { type: 'boolean' },
     },
   });
   const number = (name: keyof typeof values, fallback: number, min: number, max: number): number => {
@@ -62,6 +64,7 @@ export const readOptions = (args: readonly string[]): LoadOptions => {
     lag: Math.floor(number('lag', 4_096, 1, 1_000_000)),
     durability,
     json: values.json === true,
+    help: values.help === true,
     out: values.out,
     profile: values.profile,
     pauses: values.pauses,

@@ -220,7 +220,7 @@ test('a name or a plate stands nowhere but on its sender’s line and in the bod
       await Promise.all(
         commands.slice(at, at + commandsAtOnce).map(async (args) => {
           const { code, stdout, stderr } = await site.tenfour(args);
-          assert.equal(code, 0, args.join(' '));
+          assert.equal(code, 0, `${args.join(' ')}: ${stderr} ${stdout}`);
           sinks[`tenfour ${args.join(' ')}`] = stdout + stderr;
         }),
       );

@@ -118,6 +118,7 @@ export class Recorder {
   async #round(): Promise<void> {
     const { source } = this.#o;
     // Before the folder is opened: opening cuts a torn tail, and who does not hold the slot would cut what another is writing.
+    let beatAt = performance.now();
     await source.heartbeat();
     const store = this.#store ?? (await this.#open());
     if (this.#unconfirmed) await this.#confirm();
@@ -126,12 +127,14 @@ export class Recorder {
     const countMax = Math.max(1, Math.min(this.#o.batchCountMax ?? 256, fits, this.#countMax * 2));
     this.#countMax = countMax;
     const blockMs = this.#o.blockMs ?? 1_000;
-    const readAt = performance.now();
     const entries = await source.read(this.#afterId, countMax, blockMs);
     const last = entries.at(-1);
     if (last === undefined) return;
-    // A read that took far longer than it may block: this process or the line slept, and the slot may be another's by now.
-    if (performance.now() - readAt > 2 * blockMs) await source.heartbeat();
+    // Asked again when the answer is old: this process or the line slept meanwhile, and the slot may be another's by now.
+    while (performance.now() - beatAt > 2 * blockMs) {
+      beatAt = performance.now();
+      await source.heartbeat();
+    }
     const stored = await this.#write(store, entries);
     this.#afterId = last.id;
     this.#unconfirmed = true;

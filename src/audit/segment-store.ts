@@ -70,8 +70,9 @@ export class SegmentStore {
     const positions = new Positions();
     await scanPositions(folder, numbers, positions);
     positions.forget(nowMs);
-    const number = last === undefined || recovered.isDamaged ? (last ?? 0) + 1 : last;
-    const segment = await openSegment(folder, number, recovered.isDamaged ? none : recovered);
+    // A segment of its own for every life: a forerunner that only slept may wake in the middle of a write, and its bytes must not fall
+    // among ours.
+    const segment = await openSegment(folder, (last ?? 0) + 1);
     const heads = await HeadLines.open(folder);
     const note = await SyncedNote.open(folder);
     return new SegmentStore({ folder, segmentBytesMax, heads, note, segment, positions, recovered });
@@ -129,7 +130,7 @@ export class SegmentStore {
 
   async #rotate(): Promise<void> {
     const old = this.#segment;
-    this.#segment = await openSegment(this.#folder, old.number + 1, { pagesBytes: 0, bodiesBytes: 0 });
+    this.#segment = await openSegment(this.#folder, old.number + 1);
     this.#synced = { pagesBytes: 0, bodiesBytes: 0 };
     await old.pages.close();
     await old.bodies.close();
@@ -151,19 +152,15 @@ export class SegmentStore {
   }
 }
 
-async function openSegment(
-  folder: string,
-  number: number,
-  sizes: { readonly pagesBytes: number; readonly bodiesBytes: number },
-): Promise<Segment> {
-  const { pagesBytes, bodiesBytes } = sizes;
-  const pages = await open(segmentPath(folder, number, 'pages'), 'a', 0o600);
-  const bodies = await open(segmentPath(folder, number, 'bodies'), 'a', 0o600);
+/** Begins a segment. Fails when its files exist: another recorder has begun it. */
+async function openSegment(folder: string, number: number): Promise<Segment> {
+  const pages = await open(segmentPath(folder, number, 'pages'), 'ax', 0o600);
+  const bodies = await open(segmentPath(folder, number, 'bodies'), 'ax', 0o600);
   // A new file is durable when its name is: sync the folder once for both.
   const dir = await open(folder, 'r');
   await dir.sync();
   await dir.close();
-  return { number, pages, bodies, pagesBytes, bodiesBytes };
+  return { number, pages, bodies, pagesBytes: 0, bodiesBytes: 0 };
 }
 
 async function writeAll(file: FileHandle, buffers: readonly Buffer[]): Promise<number> {

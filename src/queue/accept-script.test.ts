@@ -201,6 +201,7 @@ test('arguments of another shape are refused before anything is written', async 
     next({}, [...two, { lane: 'point-to-point', entries: [Buffer.from('again')] }]),
     next({}, [{ lane: 'point-to-point', entries: [] }]),
   ];
+  await assertWritesNothing({ keys: names.slice(0, -1), args }, ['SHAPE', 'keys']);
   for (const [at, call] of wrong.entries()) {
     const before = await contentOf(redis);
     assert.equal((await run(call))[0], 'SHAPE', `case ${String(at)}`);

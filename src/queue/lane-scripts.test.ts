@@ -172,6 +172,7 @@ test('counts that do not add up are refused before anything is written', async (
     { upTo: 2 },
     { upTo: 1 },
     { upTo: 0 },
+    { upTo: 0, delivered: 1, dead: [] },
     { dead: [] },
     { dead: [], delivered: 0, upTo: 0, bytes: 1, take: -1 },
   ];
@@ -274,6 +275,7 @@ test('arguments of another shape are refused before anything is written', async 
     { keys: names_.slice(0, -1), args },
     call([...good, { lane: names[0], token: 1 }]),
   ];
+  await assertWritesNothing({ keys: names_.slice(0, -1), args }, ['SHAPE', 'keys']);
   for (const [at, one] of wrong.entries()) await assertWritesNothing(one, ['SHAPE'], `case ${String(at)}`);
 });
 
@@ -294,6 +296,18 @@ test('a full server still lets lanes drain, be claimed and be given back', async
   } finally {
     await redis.config('SET', 'maxmemory', '0');
   }
+});
+
+test('a lease is lengthened and given back by its owner only', async () => {
+  const renew = (token: number, leaseMs: number) =>
+    run(renewScript, { keys: [keys.laneMeta(names[0])], args: [token, leaseMs] });
+  const before = await contentOf(redis);
+  for (const leaseMs of [60_000, 0]) assert.deepEqual(await renew(0, leaseMs), ['FENCED']);
+  assert.deepEqual(await contentOf(redis), before);
+  assert.deepEqual(await renew(1, 60_000), ['OK']);
+  assert.ok(Number(await redis.hget(keys.laneMeta(names[0]), 'until')) > Date.now() + 50_000);
+  assert.deepEqual(await renew(1, 0), ['OK']);
+  assert.deepEqual(await redis.hmget(keys.laneMeta(names[0]), 'owner', 'until'), ['', '0']);
 });
 
 test('a lane is free only after lease and margin, and its token rises with every owner', async () => {
@@ -319,4 +333,5 @@ test('a confirmation that is resent lowers the byte count once', async () => {
   assert.equal(Number(await redis.hget(meta, 'bytes')), before - 10);
   assert.equal(await redis.xlen(keys.audit), 1);
   assert.deepEqual(await run(confirmScript, { ...confirm, args: [0, 6000, '', 0] }), ['FENCED']);
+  assert.deepEqual(await run(confirmScript, { ...confirm, args: [1, 6000, 'last', 0] }), ['SHAPE', 'id']);
 });

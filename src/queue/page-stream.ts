@@ -38,6 +38,8 @@ export class PageStream {
     );
     if (String(reply[0]) === 'HELD') return Number(reply[1]);
     this.#token = Number(reply[1]);
+    // What was read under an earlier lease may have been confirmed by another since; its bytes must not be counted off twice.
+    this.#unconfirmed.clear();
     return 0;
   }
 
