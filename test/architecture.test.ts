@@ -149,3 +149,14 @@ test('no page or program names a path of one machine', () => {
   const machinePath = /(^|[\s'"`(=])\/(work|home|Users|root|tmp)\//;
   assert.deepEqual(matching([...pages, ...typescript], machinePath), []);
 });
+
+test('the lock file names every optional package, for npm ci refuses a file that lacks those of other platforms', () => {
+  const lock = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const missing = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies).filter((name) => !(`node_modules/${name}` in lock.packages)),
+  );
+  assert.ok(Object.keys(lock.packages).length > 100);
+  assert.deepEqual(missing, []);
+});
