@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Fault } from '../../message/codes.ts';
 import { findRedisBinary } from './find-redis.ts';
-import { answersPing, freePort } from './ping.ts';
+import { answersPing, freePort, redisPid } from './ping.ts';
 
 export { findRedis } from './find-redis.ts';
 
@@ -88,11 +88,8 @@ async function launch(path: string, port: number, options: RedisOptions): Promis
 
   const deadline = performance.now() + startTimeoutMs;
   while (performance.now() < deadline && isRunning(child)) {
-    if (await answersPing(port)) {
-      // A stranger on the same port answers too, while ours is on its way out with "address in use".
-      await sleep(pollMs);
-      if (isRunning(child)) return child;
-    }
+    // A stranger on the same port answers too, while ours is on its way out with "address in use": it is asked who it is.
+    if ((await answersPing(port)) && (await redisPid(port)) === child.pid) return child;
     await sleep(pollMs);
   }
   await end(child);
