@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Site } from '../src/simulate/site/site.ts';
+import { Site, type SiteOptions } from '../src/simulate/site/site.ts';
 import { acceptLoop } from './accept-loop.ts';
 import { cpuBetween, cpuSnapshot } from './cpu-time.ts';
 import { Forked } from './forked.ts';
@@ -17,6 +17,7 @@ const TOPICS = ['point-to-point', 'broadcast'];
 const LEAD_US = 300_000;
 const REPORT_MS_MAX = 60_000;
 const ACCEPT_LOOP_SECONDS_MAX = 2;
+const SITE_TRIES_MAX = 3;
 
 export type LoadResult = Awaited<ReturnType<typeof measure>>;
 
@@ -26,7 +27,12 @@ export const measure = async (options: LoadOptions, folder: string) => {
   const directory = writeDirectory(folder, options.lines);
   const busConfig = writeBusConfig(folder);
   const fsync = options.durability === 'fsync' ? 'always' : 'everysec';
-  const site = await Site.start({ folder: join(folder, 'site'), fsync, directory, busConfig });
+  const site = await startSite((at) => ({
+    folder: join(folder, `site-${String(at)}`),
+    fsync,
+    directory,
+    busConfig,
+  }));
   const forked: Forked[] = [];
   try {
     const [generator, drainer] = await Promise.all([Forked.start('generator'), Forked.start('drainer')]);
@@ -80,6 +86,17 @@ export const measure = async (options: LoadOptions, folder: string) => {
   } finally {
     for (const each of forked) each.stop();
     await site.stop();
+  }
+};
+
+/** A site chooses free ports first and takes them later; on a busy machine another process may have come between. */
+const startSite = async (optionsOf: (attempt: number) => SiteOptions): Promise<Site> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await Site.start(optionsOf(attempt));
+    } catch (error) {
+      if (attempt === SITE_TRIES_MAX) throw error;
+    }
   }
 };
 

@@ -17,7 +17,7 @@ export type LoadOptions = {
   readonly pauses: string | undefined;
 };
 
-export const usage = `npm run load -- [--seconds 8] [--rate N] [--lines 16] [--window 1024] [--lag 4096] [--warmup 2]
+export const usage = `npm run load -- [--seconds 8] [--rate N] [--lines 16] [--window 512] [--lag 1024] [--warmup 2]
                [--durability fsync|everysec] [--json] [--out DIR] [--profile DIR] [--pauses DIR]
   --rate N      open loop: N messages a second, latency from the intended send time; without it a closed loop
   --window N    closed loop: messages without an answer, all lines together
@@ -60,8 +60,8 @@ export const readOptions = (args: readonly string[]): LoadOptions => {
     warmupSeconds: number('warmup', 2, 0, 600),
     rate: number('rate', 0, 0, 1_000_000),
     lines,
-    window: Math.floor(number('window', 1_024, lines, 65_536)),
-    lag: Math.floor(number('lag', 4_096, 1, 1_000_000)),
+    window: Math.floor(number('window', 512, lines, 65_536)),
+    lag: Math.floor(number('lag', 1_024, 1, 1_000_000)),
     durability,
     json: values.json === true,
     help: values.help === true,

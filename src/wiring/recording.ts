@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { PageStream, type Queue } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { paced } from './paced-pages.ts';
 
 const CLAIM_POLL_MS_MAX = 1000;
 
@@ -31,7 +32,8 @@ export const startRecording = async (parts: {
   await claim(stream, () => isStopping);
   let stalledBy = '';
   const recorder = new Recorder({
-    source: stream,
+    // A small part of what lease and silence allow, so that leaving out a heartbeat never comes near either.
+    source: paced(stream, Math.min(config.LEASE_MS, config.RECORDER_SILENCE_MS_MAX) / 8),
     folder: config.RECORD,
     segmentBytesMax: config.SEGMENT_BYTES_MAX,
     // A blocked read must end well before the lease does: each round starts with a heartbeat that renews it.
