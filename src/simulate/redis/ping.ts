@@ -1,7 +1,13 @@
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
+import { Fault } from '../../message/codes.ts';
 
 const pingTimeoutMs = 1_000;
 const replyBytesMax = 64 * 1024;
+/** Linux gives outgoing connections 32768 and up. */
+const portMin = 20_000;
+const portMax = 32_000;
+const portTriesMax = 100;
 
 /** Whether a Redis on this loopback port answers PING with PONG; one that is still loading does not. */
 export async function answersPing(port: number): Promise<boolean> {
@@ -34,15 +40,27 @@ function ask(port: number, command: string, end: string): Promise<string> {
   });
 }
 
-/** A loopback port nobody listens on right now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * A loopback port nobody listens on right now. From below the range the kernel gives to outgoing connections: one of that range may be
+ * taken by any connection before its server gets to it.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 1; ; tries += 1) {
+    const port = randomInt(portMin, portMax);
+    if (await isFree(port)) return port;
+    if (tries === portTriesMax) throw new Fault('CONFIG_INVALID', 'no free port found on loopback');
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen(port, '127.0.0.1', () => {
       server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+        resolve(true);
       });
     });
   });
