@@ -97,7 +97,10 @@ const letters = fc.record(
     subject: text.filter((one) => one !== ''),
     contentType: fc.constant('application/jose'),
     properties: fc.dictionary(
-      fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 300 }),
+      // The SDK's own decoder loses a property of this one name, whoever sent it.
+      fc
+        .string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 300 })
+        .filter((name) => name !== '__proto__'),
       fc.oneof(text, fc.boolean(), fc.maxSafeInteger(), fc.integer({ min: -300, max: 300 })),
       { maxKeys: 12, noNullPrototype: true },
     ),
