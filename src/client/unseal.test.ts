@@ -43,6 +43,13 @@ test('names the keys it does not hold', async () => {
   }
 });
 
+const decoded = (sealed: Buffer): string =>
+  sealed
+    .toString('latin1')
+    .split('.')
+    .map((part) => Buffer.from(part, 'base64url').toString('hex'))
+    .join('.');
+
 test('breaks when any character is another', async () => {
   for (const recipients of [['sample-pd'], ['sample-pd', 'sample-so']]) {
     const sealed = sealer.seal(body, recipients);
@@ -51,7 +58,10 @@ test('breaks when any character is another', async () => {
       changed[at] = changed[at] === 0x41 ? 0x42 : 0x41;
       // A change inside the other recipient's part touches nothing we read.
       const opened = await unseal(changed, holding('sample-pd')).catch((error: unknown) => error);
-      if (Buffer.isBuffer(opened)) assert.deepEqual([opened, recipients.length], [body, 2]);
+      // Nor does one in the spare bits of a part's last character: the part decodes to the same bytes.
+      const isSame = decoded(changed) === decoded(sealed);
+      if (Buffer.isBuffer(opened))
+        assert.deepEqual([opened, isSame || recipients.length === 2], [body, true]);
       else assert.match(String(opened), /VAULT_(SEAL_BROKEN|KEY_MISSING)/);
     }
   }
