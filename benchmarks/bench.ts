@@ -33,14 +33,15 @@ const HOUR = 480_000;
 const writer = 'gbenchbench';
 
 const deliveries: readonly Delivery[] = valid.flatMap((message, at) => {
-  const routed = route(message, directory, dialect);
+  const routed = route(message, directory, dialect, line.station);
   if (!routed.ok) return [];
   const messageId = `${writer}-${String(at + 1)}`;
   return routed.value.map((plan, copy) => ({
     ...{ deliveryId: `${messageId}-${String(copy)}`, generation: 1, messageId },
     ...{ messageKey: message.messageKey, priorityClass: 2 as const, originatingOri: message.originatingOri },
     ...{ destination: plan.destination, groups: plan.groups, recipients: plan.recipients },
-    ...{ agency: line.agency, dialect: dialect.name, receivedAtMs: 1_767_225_600_000 },
+    ...{ agency: line.agency, station: line.station, dialect: dialect.name },
+    ...{ receivedAtMs: 1_767_225_600_000, receivedCount: at + 1, isNotice: false },
     ...{ directoryVersion: directory.version, isTest: false, traceparent: '', user: '', terminal: '' },
     ...{ incident: '', resentOf: '' },
   }));
@@ -89,7 +90,7 @@ group('gateway', () => {
   over('parse', frames, (frame) => parse(frame, dialect));
   over('authorize', parsed, (message) => authorize(message, line, dialect));
   over('validate', permitted, (message) => validate(message, dialect));
-  over('route', valid, (message) => route(message, directory, dialect));
+  over('route', valid, (message) => route(message, directory, dialect, line.station));
   over('seal for storage', frames, ({ bytes }) => vault.seal(bytes, sealedAt));
   over('lane entry: encode', deliveries, (delivery) => encodeEntry(delivery, sealed));
   over('record text', records, (record) => recordText(record));

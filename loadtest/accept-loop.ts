@@ -1,14 +1,27 @@
-import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
+import { acceptCall } from '../src/queue/accept-call.ts';
 import { acceptScript } from '../src/queue/accept-script.ts';
 import { slotKeys } from '../src/queue/keys.ts';
 import type { ObservedBatch } from './observed-batches.ts';
 
 const SLOT = 'bare';
-const WRITER = 'bare';
 const NO_HEAD = '0'.repeat(64);
+const writer = { writer: 'bare', instance: 'bare' };
 /** Far above what a loop of seconds writes: nothing here is to be refused. */
-const NO_LIMIT = '1000000000000';
+const NO_LIMIT = 1_000_000_000_000;
+const noLimits = {
+  batchMessagesMax: NO_LIMIT,
+  batchBytesMax: NO_LIMIT,
+  laneMessagesMax: NO_LIMIT,
+  laneBytesMax: NO_LIMIT,
+  laneHoldMs: 86_400_000,
+  auditPagesMax: NO_LIMIT,
+  auditBytesMax: NO_LIMIT,
+  recorderSilenceMsMax: NO_LIMIT,
+  // Calls are repeated, and with them their control fields: the shortest window there is, so that none is known.
+  resendWindowMs: 1,
+  resendsPerStationMax: NO_LIMIT,
+};
 
 /**
  * The bare accept script in a closed loop, one call in flight, by the least client there can be: what Redis alone takes of the same
@@ -26,7 +39,6 @@ export const acceptLoop = async (
     await client.call(['SCRIPT', 'LOAD', acceptScript]);
     // The recorder of this slot is alive for as long as anyone asks.
     await client.call(['HSET', keys.auditMeta, 'seen', String(Date.now() + 3_600_000)]);
-    const sha = createHash('sha1').update(acceptScript).digest('hex');
     let [n, prev, messages] = [0, NO_HEAD, 0];
     const startedAt = performance.now();
     const endAt = startedAt + seconds * 1000;
@@ -34,22 +46,10 @@ export const acceptLoop = async (
       const batch = batches[n % batches.length];
       if (batch === undefined) break;
       n += 1;
-      const lanes = batch.lanes.flatMap(({ lane }) => [keys.lane(lane), keys.laneMeta(lane)]);
-      const fixed = [
-        keys.writer(WRITER),
-        keys.audit,
-        keys.auditMeta,
-        keys.ready,
-        keys.bell,
-        keys.instance(WRITER),
-      ];
-      const parts = ['EVALSHA', sha, String(fixed.length + lanes.length), ...fixed, ...lanes];
-      const args: (string | Buffer)[] = [String(n), prev, batch.head, batch.page, batch.journal];
-      args.push(NO_LIMIT, NO_LIMIT, NO_LIMIT, n === 1 ? WRITER : '');
-      for (const { lane, entries } of batch.lanes) {
-        args.push(lane, NO_LIMIT, NO_LIMIT, String(entries.length), ...entries);
-      }
-      const reply = await client.call([...parts, ...args]);
+      const { head, page: bytes, journal, lanes, resendables } = batch;
+      const page = { n, prev, head, bytes, journal };
+      const call = acceptCall({ page, lanes, bodies: [], resendables }, keys, writer, noLimits, 0);
+      const reply = await client.send(call.bytes);
       if (!reply.startsWith('*2\r\n$2\r\nOK')) throw new Error('the bare accept call was refused');
       prev = batch.head;
       messages += batch.accepted;
@@ -86,15 +86,15 @@ class BareClient {
     });
   }
 
-  call(parts: readonly (string | Buffer)[]): Promise<string> {
+  call(parts: readonly string[]): Promise<string> {
+    const words = parts.map((part) => `$${String(Buffer.byteLength(part))}\r\n${part}\r\n`);
+    return this.send(Buffer.from(`*${String(parts.length)}\r\n${words.join('')}`));
+  }
+
+  send(bytes: Buffer): Promise<string> {
     return new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
-      const pieces: Buffer[] = [Buffer.from(`*${String(parts.length)}\r\n`)];
-      for (const part of parts) {
-        const bytes = typeof part === 'string' ? Buffer.from(part) : part;
-        pieces.push(Buffer.from(`$${String(bytes.length)}\r\n`), bytes, LINE_END);
-      }
-      this.#socket.write(Buffer.concat(pieces));
+      this.#socket.write(bytes);
     });
   }
 
@@ -102,5 +102,3 @@ class BareClient {
     this.#socket.destroy();
   }
 }
-
-const LINE_END = Buffer.from('\r\n');

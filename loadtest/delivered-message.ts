@@ -1,8 +1,7 @@
 import { afterValue, compoundAt, primitiveAt, sectionAt } from '../src/simulate/service-bus/amqp-bytes.ts';
 import { bodyOf } from '../src/simulate/service-bus/wire-message.ts';
 import type { BusOpener } from './bus-opener.ts';
-import { controlCharacters, deliveryKey, readControl } from './identity.ts';
-import { destinationTexts } from './mix.ts';
+import { controlCharacters, deliveryKey, type KeySpace, readControl } from './identity.ts';
 
 const APPLICATION_PROPERTIES = 0x74;
 const STAR = 0x2a;
@@ -11,16 +10,24 @@ const POSSIBLE_DUPLICATE = Buffer.from('possibleDuplicate');
 
 export type Delivered = { readonly key: number; readonly stampUs: number; readonly isMarked: boolean };
 
-/** What a drained message is: opened with its seal checked, its identity read from the body. Undefined when it is none of the mix. */
-export const readDelivered = (raw: Buffer, opener: BusOpener): Delivered | undefined => {
+/**
+ * What a drained message is: opened with its seal checked, its identity read from the body. `placeOf` says which place a destination
+ * is. Undefined when it is none of the mix.
+ */
+export const readDelivered = (
+  raw: Buffer,
+  opener: BusOpener,
+  placeOf: ReadonlyMap<unknown, number>,
+  space: KeySpace,
+): Delivered | undefined => {
   const body = opener.open(bodyOf(raw));
   const controlAt = body.indexOf(STAR) + 1;
   const identity = readControl(body.toString('latin1', controlAt, controlAt + controlCharacters));
   const properties = propertiesOf(raw);
-  const destination = destinationTexts.findIndex((text) => text === properties.destination);
-  if (identity === undefined || destination < 0) return undefined;
+  const place = placeOf.get(properties.destination);
+  if (identity === undefined || place === undefined) return undefined;
   return {
-    key: deliveryKey(identity, destination),
+    key: deliveryKey(identity, place, space),
     stampUs: identity.stampUs,
     isMarked: properties.isMarked,
   };

@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { drain, type Drain } from '../src/simulate/service-bus/raw-drain.ts';
 import { BusOpener } from './bus-opener.ts';
 import { readDelivered } from './delivered-message.ts';
+import { DoubleReader, doublesOf } from './doubles.ts';
 import { RunClock } from './identity.ts';
 import { KeptMessages } from './kept-messages.ts';
+import { readKeys } from './key-files.ts';
 import { Latency } from './latency.ts';
 import { Numbers } from './numbers.ts';
 import { type DrainerOrder, type DrainerReport, endWithParent, tell } from './parts.ts';
@@ -21,11 +22,12 @@ type OrderTo<D extends DrainerOrder['do']> = Extract<DrainerOrder, { do: D }>;
 
 const kept = new KeptMessages();
 let drains: Drain[] = [];
-const listeners = new Set<Socket>();
+/** What each generator says of itself: deliveries it may rely on, and deliveries its own stations got. */
+const generators = new Map<Socket, { expected: number; received: number }>();
 
 /**
  * The receiver: one raw receive-and-delete link a topic. While the run lasts it copies each message with its time and tells the
- * generator how many it has; it opens nothing. Afterwards it opens them all, checks every seal, and compares with what the senders
+ * generators how many it has; it opens nothing. Afterwards it opens them all, checks every seal, and compares with what the senders
  * were told, so lost and repeated are exact and do not rest on the switch's own ids.
  */
 const begin = async ({ baseNs, busPort, topics }: OrderTo<'drain'>): Promise<void> => {
@@ -41,17 +43,23 @@ const begin = async ({ baseNs, busPort, topics }: OrderTo<'drain'>): Promise<voi
     }),
   );
   const server = createServer({ noDelay: true }, (socket) => {
-    listeners.add(socket);
+    const said = { expected: 0, received: 0 };
+    generators.set(socket, said);
     socket.on('error', () => undefined);
-    socket.once('close', () => listeners.delete(socket));
+    const doubles = new DoubleReader(2);
+    socket.on('data', (chunk: Buffer) => {
+      const [expected, received] = doubles.last(chunk) ?? [said.expected, said.received];
+      Object.assign(said, { expected, received });
+    });
   });
-  const report = Buffer.alloc(8);
-  let reported = 0;
+  const told = new Map<Socket, number>();
   setInterval(() => {
-    if (kept.count === reported) return;
-    reported = kept.count;
-    report.writeDoubleLE(reported);
-    for (const socket of listeners) socket.write(Buffer.from(report));
+    for (const socket of generators.keys()) {
+      const covered = coveredFor(socket);
+      if (socket.destroyed || told.get(socket) === covered) continue;
+      told.set(socket, covered);
+      socket.write(doublesOf(covered));
+    }
   }, REPORT_MS);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -60,29 +68,43 @@ const begin = async ({ baseNs, busPort, topics }: OrderTo<'drain'>): Promise<voi
   tell({ drainedPort: typeof address === 'object' ? (address?.port ?? 0) : 0 });
 };
 
+/** What a generator may count off its own deliveries: all that was drained, less what the others still wait for. */
+const coveredFor = (socket: Socket): number => {
+  let covered = kept.count;
+  for (const [other, { expected, received }] of generators) {
+    if (other !== socket) covered -= expected - received;
+  }
+  return covered;
+};
+
+const arrived = (): number =>
+  [...generators.values()].reduce((sum, { received }) => sum + received, kept.count);
+
 /** Waits for what is expected, as long as something still comes. */
 const finish = async ({ expectedDeliveries }: OrderTo<'finish'>): Promise<void> => {
-  let count = kept.count;
+  let count = arrived();
   let movedAt = performance.now();
-  while (kept.count < expectedDeliveries && performance.now() - movedAt < PATIENCE_MS) {
+  while (arrived() < expectedDeliveries && performance.now() - movedAt < PATIENCE_MS) {
     await sleep(10);
-    if (kept.count === count) continue;
-    count = kept.count;
+    if (arrived() === count) continue;
+    count = arrived();
     movedAt = performance.now();
   }
   await sleep(AFTER_MS);
   await Promise.all(drains.map((each) => each.stop()));
-  tell({ drained: kept.count });
+  tell({ arrived: arrived() });
 };
 
-const compare = ({ busKeyFile, expectedFile, startUs, endUs }: OrderTo<'reconcile'>): void => {
+const compare = (order: OrderTo<'reconcile'>): void => {
+  const { busKeyFile, space, startUs, endUs, expectedFiles, plainFiles, markedFiles } = order;
+  const placeOf = new Map<unknown, number>(order.topicTexts.map((text, place) => [text, place]));
   const opener = new BusOpener(busKeyFile);
   const endToEnd = new Latency();
   const [plain, marked] = [new Numbers(), new Numbers()];
   let [unreadable, deliveredInTime] = [0, 0];
   for (const { arrivedUs, raw } of kept.all()) {
     if (arrivedUs >= startUs && arrivedUs < endUs) deliveredInTime += 1;
-    const delivered = readDelivered(raw, opener);
+    const delivered = readDelivered(raw, opener, placeOf, space);
     if (delivered === undefined) {
       unreadable += 1;
       continue;
@@ -91,10 +113,8 @@ const compare = ({ busKeyFile, expectedFile, startUs, endUs }: OrderTo<'reconcil
     (isMarked ? marked : plain).push(key);
     if (stampUs >= startUs && stampUs < endUs) endToEnd.record(arrivedUs - stampUs);
   }
-  const bytes = readFileSync(expectedFile);
-  const expected = new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
   tell({
-    ...reconcile(expected, plain.sorted(), marked.sorted()),
+    ...reconcile(readKeys(expectedFiles), readKeys(plainFiles, plain), readKeys(markedFiles, marked)),
     deliveredInTime,
     unreadable,
     endToEnd: endToEnd.summary(),

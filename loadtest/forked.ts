@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 const READY_MS_MAX = 20_000;
 
+export type Program = 'generator' | 'station-generator' | 'drainer' | 'held-sender' | 'held-station';
+
 /** A process of the load run itself: takes orders, gives one report for each. It ends when we do. */
 export class Forked {
   readonly #child: ChildProcess;
@@ -13,7 +15,7 @@ export class Forked {
     this.#child = child;
   }
 
-  static async start(name: 'generator' | 'drainer'): Promise<Forked> {
+  static async start(name: Program): Promise<Forked> {
     const child = fork(join(import.meta.dirname, `${name}.ts`), [], {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       // Ours only: settings and debug options meant for the switch must not change who measures it.

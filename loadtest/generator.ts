@@ -1,8 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { followDrainer } from './backlog.ts';
 import { RunClock } from './identity.ts';
 import { lineOri } from './installation.ts';
+import { writeKeys } from './key-files.ts';
 import { Latency } from './latency.ts';
 import { LineClient, type Tally } from './line-client.ts';
 import { mixOf } from './mix.ts';
@@ -36,7 +36,7 @@ const run = async (order: Run): Promise<void> => {
   const share = Math.max(1, Math.floor(order.window / order.ports.length));
   let isSending = true;
   const refill = (line: LineClient): void => {
-    if (!isSending || rate > 0 || tally.expected.length - backlog.drained > order.lag) return;
+    if (!isSending || rate > 0 || tally.expected.length - backlog.covered > order.lag) return;
     const room = share - line.unanswered;
     if (room > 0) line.sendNow(room);
   };
@@ -62,7 +62,7 @@ const run = async (order: Run): Promise<void> => {
   while (unanswered() > 0 && performance.now() < deadline) await sleep(2);
   // A refusal text may follow the last ACK in a packet of its own.
   await sleep(50);
-  writeFileSync(order.expectedFile, Buffer.from(tally.expected.sorted().buffer));
+  writeKeys(order.expectedFile, tally.expected.sorted());
   const { accepted, refused, acceptedInTime, refusedInTime, surprises } = tally;
   tell({
     accepted,
@@ -72,8 +72,8 @@ const run = async (order: Run): Promise<void> => {
     surprises,
     unanswered: unanswered(),
     expectedDeliveries: tally.expected.length,
-    acks: tally.acks.summary(),
-    lateness: lateness.summary(),
+    acks: tally.acks.encoded(),
+    lateness: lateness.encoded(),
   } satisfies GeneratorReport);
   for (const line of lines) line.end();
 };
@@ -100,29 +100,6 @@ const sendByClock = async (
     }
   }
 };
-
-type Backlog = { drained: number; onReport: () => void };
-
-/** How many deliveries have been drained so far, as the drainer tells every few ms: 8 bytes, a double. */
-const followDrainer = (port: number): Promise<Backlog> =>
-  new Promise((resolve, reject) => {
-    const backlog: Backlog = { drained: 0, onReport: () => undefined };
-    let rest: Buffer = Buffer.alloc(0);
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true });
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      resolve(backlog);
-    });
-    socket.on('data', (chunk: Buffer) => {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      const whole = bytes.length - (bytes.length % 8);
-      rest = bytes.subarray(whole);
-      if (whole === 0) return;
-      backlog.drained = bytes.readDoubleLE(whole - 8);
-      backlog.onReport();
-    });
-    socket.unref();
-  });
 
 endWithParent();
 process.on('message', (order: GeneratorOrder) => {

@@ -3,14 +3,17 @@
  * which travels sealed from end to end. So identity and send stamp need no table between sender and receiver, and no help from the
  * ids of the switch under test.
  */
-const LINE_CHARACTERS = 2;
-const STAMP_CHARACTERS = 8;
+const LINE_CHARACTERS = 3;
+const STAMP_CHARACTERS = 7;
 export const controlCharacters = LINE_CHARACTERS + STAMP_CHARACTERS;
 const RADIX = 36;
-/** 19 hours of µs, 512 lines, 16 destinations: 49 bits, so a key is an exact number. */
-const STAMPS = 2 ** 36;
-const DESTINATIONS = 16;
-export const linesMax = 512;
+
+/** How many lines send and how many places a delivery can have: with the stamp they make a key, which must be an exact number. */
+export type KeySpace = { readonly lines: number; readonly places: number };
+
+/** µs that keys of this space can tell apart: the longer a run, the fewer lines and places. Never more than seven characters hold. */
+export const stampsMax = ({ lines, places }: KeySpace): number =>
+  Math.min(RADIX ** STAMP_CHARACTERS, Math.floor(Number.MAX_SAFE_INTEGER / (lines * places)));
 
 const DIGITS = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'latin1');
 
@@ -40,9 +43,9 @@ export const readControl = (text: string): Identity | undefined => {
   };
 };
 
-/** One delivery of one message as a number; `destination` is its place in the mix's list. */
-export const deliveryKey = ({ line, stampUs }: Identity, destination: number): number =>
-  (line * STAMPS + stampUs) * DESTINATIONS + destination;
+/** One delivery of one message as a number; `place` says which of all possible deliveries of a message it is. */
+export const deliveryKey = ({ line, stampUs }: Identity, place: number, space: KeySpace): number =>
+  (stampUs * space.lines + line) * space.places + place;
 
 /** µs since the run's base, the same in every process of this machine: all read CLOCK_MONOTONIC. */
 export class RunClock {

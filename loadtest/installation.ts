@@ -1,7 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KeySpace } from './identity.ts';
 
 const source = 'Invented for load tests: county 099 does not exist';
+
+export const linesMax = 512;
+/** Of the fixed mix: a message of a line, and where in its list of destinations a delivery goes. */
+export const linesSpace: KeySpace = { lines: linesMax, places: 16 };
 
 export const lineName = (at: number): string => `load-${String(at).padStart(3, '0')}`;
 /** CA0990 and three digits of its own, from 101: the agencies written to have other numbers. */

@@ -1,4 +1,9 @@
-import { build, type Histogram } from 'hdr-histogram-js';
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+} from 'hdr-histogram-js';
 
 export type LatencySummary = {
   readonly count: number;
@@ -22,6 +27,17 @@ export class Latency {
 
   record(us: number): void {
     this.#histogram.recordValue(Math.max(0, Math.min(US_MAX, Math.round(us))));
+  }
+
+  /** As text for another process, which adds it to its own. */
+  encoded(): string {
+    return encodeIntoCompressedBase64(this.#histogram);
+  }
+
+  static sumOf(encoded: readonly string[]): Latency {
+    const sum = new Latency();
+    for (const text of encoded) sum.#histogram.add(decodeFromCompressedBase64(text, 32, false));
+    return sum;
   }
 
   summary(): LatencySummary {

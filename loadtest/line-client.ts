@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { deliveryKey, type RunClock, writeControl } from './identity.ts';
+import { linesSpace } from './installation.ts';
 import type { Latency } from './latency.ts';
 import { mixLength, type Template } from './mix.ts';
 import type { Numbers } from './numbers.ts';
@@ -149,7 +150,7 @@ export class LineClient {
     this.#answered += 1;
     if (stampUs >= tally.startUs && stampUs < tally.endUs) tally.acks.record(nowUs - stampUs);
     for (const destination of deliveries) {
-      tally.expected.push(deliveryKey({ line: this.#at, stampUs }, destination));
+      tally.expected.push(deliveryKey({ line: this.#at, stampUs }, destination, linesSpace));
     }
     tally.accepted += 1;
     if (isInTime(tally, nowUs)) tally.acceptedInTime += 1;

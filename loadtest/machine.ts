@@ -1,31 +1,32 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { findRedisBinary, redisVersion } from '../src/simulate/redis/find-redis.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** What a result was measured on. */
+/** What a result was measured on, and what was measured. `dirty`: the clone differs from that commit. */
 export const machine = () => ({
   cores: cpus().length,
   model: cpus()[0]?.model.trim() ?? '',
   memoryBytes: totalmem(),
+  kernel: release(),
   node: process.version,
-  commit: commit(),
+  redis: redisVersion(findRedisBinary()) ?? '',
+  commit: git('rev-parse', 'HEAD'),
+  // Takes no lock: somebody may be working in this clone.
+  dirty: git('--no-optional-locks', 'status', '--porcelain') !== '',
 });
 
-/** The commit checked out, read from the files of .git; empty outside a clone or before the first commit. */
-const commit = (): string => {
-  const read = (...path: string[]): string => {
-    const file = join(root, '.git', ...path);
-    return existsSync(file) ? readFileSync(file, 'utf8') : '';
-  };
-  const head = read('HEAD').trim();
-  if (!head.startsWith('ref: ')) return head;
-  const ref = head.slice('ref: '.length);
-  const loose = read(...ref.split('/')).trim();
-  if (loose !== '') return loose;
-  const packed = read('packed-refs')
-    .split('\n')
-    .find((line) => line.endsWith(` ${ref}`));
-  return packed?.split(' ')[0] ?? '';
+/** Empty outside a clone. */
+const git = (...args: string[]): string => {
+  try {
+    return execFileSync('git', args, {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return '';
+  }
 };

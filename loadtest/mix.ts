@@ -69,6 +69,9 @@ const kinds: readonly Kind[] = [
 export type Template = {
   readonly frame: Buffer;
   readonly controlAt: number;
+  /** The destinations as written, a period between, and where they stand. */
+  readonly to: string;
+  readonly toAt: number;
   /** Places in `destinationTexts`; empty when the message must be refused. */
   readonly deliveries: readonly number[];
 };
@@ -94,6 +97,8 @@ export const mixOf = (ori: string): readonly Template[] => {
     return {
       frame: Buffer.from(`${head}${body}\x03`, 'latin1'),
       controlAt: head.indexOf('*') + 1,
+      to: kind.to,
+      toAt: head.indexOf(`${ori}.`) + ori.length + 1,
       deliveries: kind.deliveries.map((text) => destinationTexts.indexOf(text)),
     };
   });

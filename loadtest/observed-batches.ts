@@ -2,20 +2,24 @@ import { folderSource } from '../src/audit/folder-source.ts';
 import { walkJournal } from '../src/audit/journal.ts';
 import { parseRecord, readHeader, recordLines } from '../src/audit/page.ts';
 import { type AcceptRecord, checkRecord } from '../src/audit/records.ts';
-import type { Delivery } from '../src/message/delivery.ts';
-import { encodeEntry } from '../src/queue/queue.ts';
+import { join } from 'node:path';
+import { loadDialect } from '../src/dialect/dialect.ts';
+import type { Delivery, LaneName } from '../src/message/delivery.ts';
+import { type AcceptBatch, encodeEntry, LaneEntryList } from '../src/queue/queue.ts';
 
 /** One accept call as the gateway made it, put together again from the recorder's segments. */
 export type ObservedBatch = {
   readonly head: string;
   readonly page: Buffer;
   readonly journal: Buffer;
-  readonly lanes: readonly { readonly lane: string; readonly entries: readonly Buffer[] }[];
+  readonly lanes: AcceptBatch['lanes'];
+  readonly resendables: AcceptBatch['resendables'];
   /** Messages accepted by it, refused ones not counted. */
   readonly accepted: number;
 };
 
 const batchesMax = 400;
+const dialect = loadDialect(join(import.meta.dirname, '../protocols/nlets-legacy'));
 
 /**
  * The gateway's first pages of the measured time. Everything an accept call holds is on the record: page, journal, and for each
@@ -41,21 +45,33 @@ export const observedBatches = async (
 
 const batchOf = (page: Buffer, from: number, journal: Buffer, head: string): ObservedBatch => {
   const sealed = new Map(walkJournal(journal).entries.map((entry) => [entry.id, entry.sealed]));
-  const lanes = new Map<string, Buffer[]>();
+  const lanes = new LaneEntryList();
+  const resendables: AcceptBatch['resendables'][number][] = [];
   let accepted = 0;
   for (const { json } of recordLines(page, from)) {
     const record = checkRecord(parseRecord(json));
     if (typeof record === 'string' || record.e !== 'accept') continue;
     accepted += 1;
     for (const delivery of record.deliveries) {
-      const entry = encodeEntry(deliveryOf(record, delivery), sealed.get(record.id) ?? Buffer.alloc(0));
-      lanes.set(delivery.lane, [...(lanes.get(delivery.lane) ?? []), entry]);
+      const made = deliveryOf(record, delivery);
+      const bytes = encodeEntry(made, sealed.get(record.id) ?? Buffer.alloc(0));
+      lanes.add(made.lane, made.priorityClass, {
+        bytes,
+        ttlMs: dialect.keys.get(record.mke)?.expiresMs ?? 0,
+      });
     }
+    // Every message of the mix bears a control field of its own; its fingerprint is not on the record, so one of the same length stands in.
+    const field = record.id.slice(-16).padStart(16, '0');
+    resendables.push({ station: record.station, field, body: field, messageId: record.id, isKnown: false });
   }
-  return { head, page, journal, accepted, lanes: [...lanes].map(([lane, entries]) => ({ lane, entries })) };
+  return { head, page, journal, accepted, lanes: lanes.all, resendables };
 };
 
-const deliveryOf = (record: AcceptRecord, delivery: AcceptRecord['deliveries'][number]): Delivery => ({
+const deliveryOf = (
+  record: AcceptRecord,
+  delivery: AcceptRecord['deliveries'][number],
+): Delivery & { lane: LaneName } => ({
+  lane: delivery.lane as LaneName,
   deliveryId: delivery.d,
   generation: 1,
   messageId: record.id,
@@ -75,4 +91,7 @@ const deliveryOf = (record: AcceptRecord, delivery: AcceptRecord['deliveries'][n
   terminal: record.terminal,
   incident: record.incident,
   resentOf: '',
+  station: record.station,
+  receivedCount: 0,
+  isNotice: false,
 });

@@ -1,3 +1,4 @@
+import type { KeySpace } from './identity.ts';
 import type { LatencySummary } from './latency.ts';
 import type { Reconciled } from './reconcile.ts';
 
@@ -28,9 +29,48 @@ export type GeneratorReport = {
   readonly surprises: number;
   readonly unanswered: number;
   readonly expectedDeliveries: number;
-  readonly acks: LatencySummary;
+  /** A histogram as `Latency.encoded` writes it, as the next one. */
+  readonly acks: string;
   /** How late the generator itself was against its schedule, in an open loop; part of every latency. */
-  readonly lateness: LatencySummary;
+  readonly lateness: string;
+};
+
+/** To the generator number `generator` of `generators`, each of which holds the stations whose place leaves it as the rest. */
+export type StationsOrder =
+  | {
+      readonly do: 'connect';
+      readonly baseNs: string;
+      readonly stations: number;
+      readonly byStationPercent: number;
+      readonly generator: number;
+      readonly generators: number;
+      /** Of all stations, by their place. */
+      readonly ports: readonly number[];
+      readonly drainedPort: number;
+    }
+  | {
+      readonly do: 'run';
+      readonly rate: number;
+      /** Of this generator. */
+      readonly window: number;
+      readonly lag: number;
+      /** When the first message is meant to leave, in an open loop. */
+      readonly firstUs: number;
+      readonly startUs: number;
+      readonly endUs: number;
+      readonly expectedFile: string;
+    }
+  | { readonly do: 'finish'; readonly plainFile: string; readonly markedFile: string };
+
+export type StationsReceived = {
+  readonly received: number;
+  readonly deliveredInTime: number;
+  readonly unreadable: number;
+  readonly notices: number;
+  /** Connections the gateway closed while all stations came. */
+  readonly turnedAway: number;
+  /** A histogram as `Latency.encoded` writes it. */
+  readonly endToEnd: string;
 };
 
 export type DrainerOrder =
@@ -44,7 +84,13 @@ export type DrainerOrder =
   | {
       readonly do: 'reconcile';
       readonly busKeyFile: string;
-      readonly expectedFile: string;
+      readonly space: KeySpace;
+      /** The `destination` property of topic deliveries; its place here is the place in their keys. */
+      readonly topicTexts: readonly string[];
+      readonly expectedFiles: readonly string[];
+      /** What stations got: copies without a mark, and with. */
+      readonly plainFiles: readonly string[];
+      readonly markedFiles: readonly string[];
       readonly startUs: number;
       readonly endUs: number;
     };

@@ -15,7 +15,12 @@ export const road = [
   { room: 'validate', door: 'validate.ts', pure: true, does: 'checks fields against the message key' },
   { room: 'route', door: 'route.ts', pure: true, does: 'turns destinations into deliveries' },
   { room: 'queue', door: 'queue.ts', pure: false, does: 'makes messages durable in Redis; owns lanes' },
-  { room: 'deliver', door: 'deliver.ts', pure: false, does: 'sends a lane to its Service Bus topic' },
+  {
+    room: 'deliver',
+    door: 'deliver.ts',
+    pure: false,
+    does: 'sends a lane to its topic or to a station’s line',
+  },
   {
     room: 'acknowledge',
     door: 'acknowledge.ts',

@@ -26,6 +26,7 @@ test('the demo delivers all it acknowledged, once, and its record verifies', {
   ]);
   const answer = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, number> & {
     auditVerified: boolean;
+    witness: unknown;
   };
   assert.deepEqual(Object.keys(answer), [
     'sent',
@@ -36,6 +37,7 @@ test('the demo delivers all it acknowledged, once, and its record verifies', {
     'lost',
     'duplicates',
     'auditVerified',
+    'witness',
   ]);
   assert.ok((answer['sent'] ?? 0) >= 200);
   assert.equal(answer['accepted'], 240);
@@ -43,6 +45,7 @@ test('the demo delivers all it acknowledged, once, and its record verifies', {
   assert.equal(answer['lost'], 0);
   assert.equal(answer['duplicates'], 0);
   assert.equal(answer.auditVerified, true);
+  assert.equal(answer.witness, true);
   const ids = (name: string): string[] => readFileSync(join(out, name), 'utf8').trim().split('\n').toSorted();
   assert.equal(ids('acked.ids').length, answer['deliveries']);
   assert.deepEqual(ids('got.ids'), ids('acked.ids'));

@@ -4,19 +4,28 @@ import { test } from 'node:test';
 import { loadDialect } from '../src/dialect/dialect.ts';
 import { loadDirectory, type Line } from '../src/directory/directory.ts';
 import { travel, type Travelled } from './golden/inbound-road.ts';
-import { acceptedSamples, dialectFolder, dialectNames, refusedSamples } from './golden/samples.ts';
+import { sent } from './golden/output-road.ts';
+import {
+  acceptedSamples,
+  dialectFolder,
+  dialectNames,
+  outputSamples,
+  refusedSamples,
+} from './golden/samples.ts';
 
 const directory = loadDirectory(join(import.meta.dirname, '../examples/county-099/directory'));
 const dialects = new Map(dialectNames().map((name) => [name, loadDialect(dialectFolder(name))]));
 const accepted = acceptedSamples();
 const refused = refusedSamples();
+const outputs = outputSamples();
 const [firstAccepted] = accepted;
 assert.ok(firstAccepted);
 
-test('finds dialects, accepted samples and refused samples', () => {
+test('finds dialects, and accepted, refused and output samples', () => {
   assert.ok(dialects.has('nlets-legacy'));
   assert.ok(accepted.length >= 8, 'one for every message key at least');
   assert.ok(refused.length >= 25);
+  assert.ok(outputs.length >= 4);
 });
 
 test('every message key of every dialect has an accepted sample', () => {
@@ -47,8 +56,16 @@ for (const { name, dialect, wire, expected } of refused) {
   splitAndJoined(`refuses ${name}`, dialect, expected.line, wire);
 }
 
+for (const sample of outputs) {
+  test(`sends a station ${sample.name}, byte for byte, and marked when it may be a repeat`, () => {
+    const sentText = (isRepeat: boolean) => sent(sample, directory, isRepeat).toString('latin1');
+    assert.equal(sentText(false), sample.plain.toString('latin1'));
+    assert.equal(sentText(true), sample.marked.toString('latin1'));
+  });
+}
+
 test('every ORI in a sample is of county 099', () => {
-  for (const { wire, name } of [...accepted, ...refused]) {
+  for (const { wire, name } of [...accepted, ...refused, ...outputs]) {
     for (const [ori] of wire.toString('latin1').matchAll(/\b[a-z]{2}[0-9]{7}\b/gi)) {
       assert.equal(ori.slice(2, 5), '099', name);
     }

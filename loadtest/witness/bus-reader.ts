@@ -113,11 +113,13 @@ export class BusReader {
     const properties = (message?.application_properties ?? {}) as Record<string, unknown>;
     const [, deliveryId = '?', generation = '0'] = /^(.+)\.(\d+)$/.exec(String(message?.message_id)) ?? [];
     return gotLine({
-      deliveryId: deliveryId.replaceAll(/\s/g, '?'),
+      deliveryId: word(deliveryId),
       generation: Number(generation),
       control: await this.#controlIn(message?.body),
-      topic,
-      laneSeq: Number(properties['laneSeq'] ?? 0),
+      key: word(properties['messageKey']),
+      place: topic,
+      priorityClass: wholeOf(properties['class']),
+      laneSeq: wholeOf(properties['laneSeq']),
       isMarked: properties['possibleDuplicate'] === true,
       deliveryCount: message?.delivery_count ?? 0,
       atMs,
@@ -140,6 +142,11 @@ export class BusReader {
     this.#connection?.close();
   }
 }
+
+const word = (value: unknown): string =>
+  typeof value === 'string' && value !== '' ? value.replaceAll(/\s/g, '?') : '-';
+const wholeOf = (value: unknown): number | undefined =>
+  Number.isSafeInteger(value) && Number(value) >= 0 ? Number(value) : undefined;
 
 const endings = [
   'disconnected',

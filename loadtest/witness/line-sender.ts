@@ -2,12 +2,17 @@ import { connect, type Socket } from 'node:net';
 import { AnswerReader } from './answers.ts';
 import { type Book, type Outcome, sentLine, toldLine } from './books.ts';
 import type { LineSpec, MessageMaker } from './made-messages.ts';
+import type { LineAnswer } from './output-frame.ts';
+import { Recipient } from './recipient.ts';
 
 export type SenderOptions = {
   readonly line: LineSpec;
   readonly maker: MessageMaker;
+  readonly gatewayOri: string;
   readonly sent: Book;
   readonly told: Book;
+  readonly got: Book;
+  readonly noted: Book;
   readonly perSecond: number;
   /** Frames without an answer at most: what a sender may have to wonder about after a crash. */
   readonly windowMax: number;
@@ -17,12 +22,16 @@ const tickMs = 5;
 /** After a stall at most this much is made up for; a switch back from the dead is not greeted with a flood. */
 const burstSeconds = 0.1;
 const reconnectMs = 50;
-/** Unanswered at the end this long: the line is closed and they count as silent. */
+/** Unanswered at the end this long: the session is closed and they count as silent. */
 const lastAnswerMs = 10_000;
 
-/** A sender on one line with link confirmation. It resends nothing, reconnects by itself, and writes down every answer. */
+/**
+ * A sender on one line with link or application confirmation. It resends nothing, reconnects by itself, and writes down every answer.
+ * Its line is a station too: what the switch delivers or notes between answers is booked and confirmed.
+ */
 export class LineSender {
   readonly #options: SenderOptions;
+  readonly #recipient: Recipient;
   readonly counts: Record<Outcome | 'sent' | 'connects', number> = {
     sent: 0,
     acked: 0,
@@ -39,14 +48,16 @@ export class LineSender {
   #allowance = 0;
   #lastTick = performance.now();
   #ticks: NodeJS.Timeout | undefined;
-  #isStopped = false;
+  #isClosed = false;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    const { line, gatewayOri, got, noted } = options;
+    this.#recipient = new Recipient({ ...line, gatewayOri, got, noted });
   }
 
-  get unanswered(): number {
-    return this.#waiting.length;
+  get received(): Recipient['counts'] {
+    return this.#recipient.counts;
   }
 
   start(): void {
@@ -56,19 +67,26 @@ export class LineSender {
     }, tickMs);
   }
 
-  /** Sends no more, waits for answers under way, closes the line. */
+  /** Sends no more and waits for answers under way. The line stays up: notices come when they come. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
     clearInterval(this.#ticks);
     const deadline = performance.now() + lastAnswerMs;
     while (this.#waiting.length > 0 && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, tickMs));
+    if (this.#waiting.length === 0) return;
     this.#socket?.destroy();
-    this.#closed();
+    this.#disconnected();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#ticks);
+    this.#socket?.destroy();
+    this.#disconnected();
   }
 
   #connect(): void {
-    if (this.#isStopped) return;
+    if (this.#isClosed) return;
     const { host, port } = this.#options.line;
     const socket = connect({ host, port, noDelay: true });
     const reader = new AnswerReader();
@@ -78,15 +96,14 @@ export class LineSender {
       this.#isConnected = true;
     });
     socket.on('data', (chunk: Buffer) => {
-      for (const answer of reader.read(chunk)) {
-        if (answer.kind === 'frame') this.#refused(answer.control);
-        else this.#answered(answer.kind === 'ack' ? 'acked' : 'nak');
-      }
+      const { confirmation, answers } = this.#recipient.take(reader.read(chunk));
+      if (confirmation.length > 0) socket.write(confirmation);
+      for (const answer of answers) this.#answered(answer);
     });
     socket.on('error', () => undefined);
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {
-      this.#closed();
+      this.#disconnected();
       setTimeout(() => {
         this.#connect();
       }, reconnectMs);
@@ -109,28 +126,48 @@ export class LineSender {
 
   #next(): Buffer {
     const { line, maker, sent } = this.#options;
-    const { control, copies, frame } = maker.next();
-    sent.add(sentLine({ control, line: line.name, copies, atMs: Date.now() }));
+    const { control, places, frame } = maker.next();
+    sent.add(sentLine({ control, line: line.name, places, atMs: Date.now() }));
     this.#waiting.push(control);
     this.counts.sent += 1;
     return frame;
   }
 
-  /** ACK and NAK come in frame order, so each is for the oldest frame. */
-  #answered(outcome: 'acked' | 'nak'): void {
+  #answered(answer: LineAnswer): void {
+    const isLink = this.#options.line.confirm === 'link';
+    switch (answer.kind) {
+      case 'ack':
+      case 'nak':
+        if (!isLink) throw new Error(`${this.#options.line.name}: a byte where a frame answers`);
+        this.#settleOldest(answer.kind === 'ack' ? 'acked' : 'nak');
+        return;
+      case 'accepted':
+        if (isLink) throw new Error(`${this.#options.line.name}: a frame where a byte answers`);
+        this.#settleOldest('acked', answer.control);
+        return;
+      case 'refused':
+        if (isLink) this.#takeBack(answer.control);
+        else this.#settleOldest('refused', answer.control);
+    }
+  }
+
+  /** Answers come in frame order, so each is for the oldest frame; one that repeats a control field must repeat that one's. */
+  #settleOldest(outcome: Outcome, answered = ''): void {
     const control = this.#waiting.shift();
     if (control === undefined) throw new Error(`${this.#options.line.name}: an answer to nothing`);
+    if (answered !== '' && answered !== control)
+      throw new Error(`${this.#options.line.name}: ${answered} answered before ${control}`);
     if (outcome === 'acked') this.#lastAcked = control;
     this.#tell(control, outcome);
   }
 
-  /** A refusal follows its ACK; its own words say which message it means. */
-  #refused(control: string): void {
+  /** On a link line a refusal follows its ACK; its own words say which message it means. */
+  #takeBack(control: string): void {
     this.counts.acked -= 1;
     this.#tell(control === '' ? this.#lastAcked : control, 'refused');
   }
 
-  #closed(): void {
+  #disconnected(): void {
     this.#isConnected = false;
     for (const control of this.#waiting.splice(0)) this.#tell(control, 'silent');
   }

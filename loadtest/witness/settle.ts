@@ -1,4 +1,6 @@
-import { type Books, type Got, type Outcome, readBooks, type Sent } from './books.ts';
+import { type Copies, copiesByControl, readArrivals } from './arrivals.ts';
+import { type Books, type Outcome, readBooks, type Sent, unread } from './books.ts';
+import { notedAndDelivered, readNotices } from './notices.ts';
 
 /** What the books say. Each list names the first few culprits; `total` counts them all. */
 export type Found = { readonly total: number; readonly first: readonly string[] };
@@ -11,21 +13,30 @@ export type Settlement = {
   readonly unanswered: number;
   readonly got: number;
   readonly repeats: number;
-  /** Acknowledged, and a copy of it never came: control fields. */
+  /** Copies whose sender was told later that they will not come. */
+  readonly expired: number;
+  readonly dead: number;
+  /** Copies whose sender was told later that nobody knows whether they came: they are not lost, and may come. */
+  readonly unconfirmed: number;
+  /** Acknowledged, a copy never came, and no notice says so: control field and where copies are missing. */
   readonly lost: Found;
-  /** The same delivery again, and neither our mark nor the bus's count says so. */
+  /** The same delivery again, and neither our mark nor the bus's count says so. Also notices above the number of copies. */
   readonly unmarkedDuplicates: Found;
-  /** laneSeq did not rise over first, unmarked deliveries of a lane. */
+  /** First, unmarked deliveries of a stream (arrivals.ts) that came before an earlier one. */
   readonly outOfOrder: Found;
-  /** Came, but no book says it was sent. */
+  /** Came, or was noted, but no book says it was sent. */
   readonly neverSent: Found;
-  /** The sender was told no, and it came all the same. */
+  /** The sender was told no, and it came, or was noted, all the same. */
   readonly refusedButDelivered: Found;
-  /** More different deliveries than the message has destinations: accepted twice. */
+  /** More different deliveries at a place than the message has copies there: accepted twice. */
   readonly tooManyCopies: Found;
+  /** A copy at a place it was not addressed to, or a notice on a line that had not sent it. */
+  readonly misrouted: Found;
+  /** The sender was told that a copy will not come, and it came, unmarked. */
+  readonly notedButDelivered: Found;
   /** Two messages with one control field, or an answer for none: the witness itself is at fault. */
   readonly unsound: Found;
-  /** `topic:laneSeq` between the first and the last seen that never came, also of messages nobody was promised. */
+  /** `topic/class:laneSeq` between the first and the last seen that never came, also of messages nobody was promised. */
   readonly holes: Found;
   /** Told nothing, and delivered: allowed after a crash, not when a process ended in order. */
   readonly silentButDelivered: Found;
@@ -37,32 +48,30 @@ const shownMax = 10;
 export const settle = (folder: string): Settlement => settleBooks(readBooks(folder));
 
 export function settleBooks(books: Books): Settlement {
-  const { sent, got, unreadable } = books;
+  const { sent, got, noted, unreadable } = books;
   const sentBy = new Map(sent.map((row) => [row.control, row]));
   const unsound: string[] = [...unreadable];
   if (sentBy.size !== sent.length) unsound.push(...repeated(sent.map(({ control }) => control)));
   const toldBy = finalOutcomes(books, sentBy, unsound);
   const copies = copiesByControl(got);
+  const notices = readNotices(noted, sentBy);
+  const arrivals = readArrivals(got, sent, toldBy);
+  const places = judgePlaces(sentBy, toldBy, copies, notices.notedBy);
 
-  const lost = [...sentBy.values()].filter(
-    ({ control, copies: wanted }) =>
-      toldBy.get(control) === 'acked' && (copies.get(control)?.size ?? 0) < wanted,
-  );
-  const tooMany = [...sentBy.values()].filter(
-    ({ control, copies: most }) => (copies.get(control)?.size ?? 0) > most,
-  );
-  const delivered = (...outcomes: readonly Outcome[]): string[] =>
-    [...toldBy].flatMap(([control, outcome]) =>
-      outcomes.includes(outcome) && copies.has(control) ? [control] : [],
-    );
-  const { repeats, unmarkedDuplicates, outOfOrder, holes } = readInOrder(got);
+  const told = (...outcomes: readonly Outcome[]): string[] =>
+    [...toldBy].flatMap(([control, outcome]) => (outcomes.includes(outcome) ? [control] : []));
+  const strangers = got.filter(({ control }) => !sentBy.has(control)).map(({ deliveryId }) => deliveryId);
   const faults = {
-    lost: found(lost.map(({ control }) => control)),
-    unmarkedDuplicates: found(unmarkedDuplicates),
-    outOfOrder: found(outOfOrder),
-    neverSent: found(got.filter(({ control }) => !sentBy.has(control)).map(({ deliveryId }) => deliveryId)),
-    refusedButDelivered: found(delivered('refused', 'nak')),
-    tooManyCopies: found(tooMany.map(({ control }) => control)),
+    lost: found(places.lost),
+    unmarkedDuplicates: found([...arrivals.unmarkedDuplicates, ...notices.unmarkedDuplicates]),
+    outOfOrder: found(arrivals.outOfOrder),
+    neverSent: found([...strangers, ...notices.neverSent]),
+    refusedButDelivered: found(
+      told('refused', 'nak').filter((control) => copies.has(control) || notices.notedBy.has(control)),
+    ),
+    tooManyCopies: found(places.tooMany),
+    misrouted: found([...places.misrouted, ...notices.misrouted]),
+    notedButDelivered: found(notedAndDelivered(got, sentBy, notices)),
     unsound: found(unsound),
   };
   return {
@@ -71,10 +80,11 @@ export function settleBooks(books: Books): Settlement {
     told: countOutcomes(toldBy),
     unanswered: sentBy.size - toldBy.size,
     got: got.length,
-    repeats,
+    repeats: arrivals.repeats,
+    ...notices.totals,
     ...faults,
-    holes: found(holes),
-    silentButDelivered: found(delivered('silent')),
+    holes: found(arrivals.holes),
+    silentButDelivered: found(told('silent').filter((control) => copies.has(control))),
   };
 }
 
@@ -94,54 +104,37 @@ function finalOutcomes(
   return toldBy;
 }
 
-/** Control field → its different deliveries. A redrive has another generation and is no further copy. */
-function copiesByControl(got: readonly Got[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const copies = new Map<string, Set<string>>();
-  for (const { control, deliveryId } of got) {
-    const ids = copies.get(control);
-    if (ids === undefined) copies.set(control, new Set([deliveryId]));
-    else ids.add(deliveryId);
+/** Compares, place by place, what a message should have become with what came. */
+function judgePlaces(
+  sentBy: ReadonlyMap<string, Sent>,
+  toldBy: ReadonlyMap<string, Outcome>,
+  copies: Copies,
+  notedBy: ReadonlyMap<string, number>,
+): Readonly<Record<'lost' | 'tooMany' | 'misrouted', readonly string[]>> {
+  const [lost, tooMany, misrouted]: [string[], string[], string[]] = [[], [], []];
+  for (const [control, { places }] of sentBy) {
+    const came = copies.get(control);
+    const missing: string[] = [];
+    for (const [place, wanted] of countEach(places)) {
+      if (place === unread) continue;
+      const count = came?.get(place)?.size ?? 0;
+      if (count > wanted) tooMany.push(control);
+      for (let gone = count; gone < wanted; gone += 1) missing.push(place);
+    }
+    // A notice seldom says which copy it means, so notices and missing copies are compared by number.
+    if (toldBy.get(control) === 'acked' && missing.length > (notedBy.get(control) ?? 0))
+      lost.push(`${control} ${missing.join(',')}`);
+    for (const place of came?.keys() ?? [])
+      if (!places.includes(place)) misrouted.push(`${control} ${place}`);
   }
-  return copies;
+  return { lost, tooMany, misrouted };
 }
 
-function readInOrder(got: readonly Got[]) {
-  const seen = new Set<string>();
-  const lanes = new Map<string, { last: number; seqs: Set<number> }>();
-  const unmarkedDuplicates: string[] = [];
-  const outOfOrder: string[] = [];
-  let repeats = 0;
-  for (const row of got) {
-    const { deliveryId, generation, topic, laneSeq, isMarked, deliveryCount } = row;
-    const id = `${deliveryId}.${String(generation)}`;
-    const isFirst = !seen.has(id);
-    const isKnownRepeat = isMarked || deliveryCount > 0;
-    seen.add(id);
-    if (!isFirst) repeats += 1;
-    if (!isFirst && !isKnownRepeat) unmarkedDuplicates.push(id);
-    const lane = lanes.get(topic) ?? { last: 0, seqs: new Set() };
-    lanes.set(topic, lane);
-    lane.seqs.add(laneSeq);
-    // A redriven delivery comes when it comes (design P4).
-    if (!isFirst || isKnownRepeat || generation > 1) continue;
-    if (laneSeq <= lane.last) outOfOrder.push(`${topic}:${String(laneSeq)} after ${String(lane.last)}`);
-    lane.last = Math.max(lane.last, laneSeq);
-  }
-  const holes = [...lanes].flatMap(([topic, { seqs }]) =>
-    missing(seqs).map((seq) => `${topic}:${String(seq)}`),
-  );
-  return { repeats, unmarkedDuplicates, outOfOrder, holes };
-}
-
-function missing(seqs: ReadonlySet<number>): number[] {
-  const sorted = [...seqs].toSorted((a, b) => a - b);
-  const gone: number[] = [];
-  for (const [at, seq] of sorted.entries()) {
-    const before = sorted[at - 1] ?? seq;
-    for (let hole = before + 1; hole < seq && gone.length < 10_000; hole += 1) gone.push(hole);
-  }
-  return gone;
-}
+const countEach = (words: readonly string[]): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
+};
 
 const countOutcomes = (toldBy: ReadonlyMap<string, Outcome>): Record<Outcome, number> => {
   const counts = { acked: 0, refused: 0, nak: 0, silent: 0 };

@@ -3,96 +3,114 @@ import { parseArgs } from 'node:util';
 import { Book, bookNames } from './books.ts';
 import { BusReader } from './bus-reader.ts';
 import { LineSender } from './line-sender.ts';
-import { type LineSpec, MessageMaker } from './made-messages.ts';
+import { readLineSpec, readStationSpec } from './line-specs.ts';
+import { MessageMaker, mixes } from './made-messages.ts';
 import { readKeys } from './opened-body.ts';
+import { gatewayOriDefault } from './output-frame.ts';
 import { settle } from './settle.ts';
+import { StationLine } from './station-line.ts';
+import { type Running, statusOf } from './status.ts';
 
-const usage = `witness.ts --lines NAME=HOST:PORT/ORI[/broadcast],... --bus HOST:PORT --keys FILE --out FOLDER
-           [--subscriptions point-to-point/all,broadcast/all] [--per-second N] [--window N] [--tag X]
+const usage = `witness.ts --lines NAME=HOST:PORT/ORI[/broadcast][/application],... --bus HOST:PORT --keys FILE --out FOLDER
+           [--stations NAME=HOST:PORT/(link|none)|NAME=HOST:PORT/application/ORI,...] [--mix topics|stations|both]
+           [--subscriptions point-to-point/all,broadcast/all] [--gateway-ori ORI] [--per-second N] [--window N] [--tag X]
 witness.ts settle FOLDER
 
-Runs until its input says "end" or closes, or Ctrl-C. "stop" ends sending and goes on receiving. Prints its counts twice a second.`;
+Sends on lines, acts as stations, reads the bus, and writes down everything. Runs until its input says "end" or closes, or Ctrl-C. "stop"
+ends sending and goes on receiving; "unplug NAME" and "plug NAME" take a station away and back. Prints its counts twice a second.`;
 
 const statusMs = 500;
 
-/** `ca-dispatch=127.0.0.1:17001/CA0990100/broadcast` */
-const readLine = (text: string): LineSpec => {
-  const match = /^([\w-]+)=([\w.-]+):(\d+)\/([A-Z0-9]{9})(\/broadcast)?$/.exec(text);
-  if (match === null) throw new Error(usage);
-  const [, name = '', host = '', port = '', ori = '', broadcast] = match;
-  return { name, host, port: Number(port), ori, mayBroadcast: broadcast !== undefined };
+const listOf = (text: string): readonly string[] => (text === '' ? [] : text.split(','));
+
+const options = {
+  lines: { type: 'string', default: '' },
+  stations: { type: 'string', default: '' },
+  mix: { type: 'string', default: 'topics' },
+  bus: { type: 'string', default: '' },
+  keys: { type: 'string', default: '' },
+  out: { type: 'string', default: '' },
+  subscriptions: { type: 'string', default: 'point-to-point/all,broadcast/all' },
+  'gateway-ori': { type: 'string', default: gatewayOriDefault },
+  'per-second': { type: 'string', default: '200' },
+  window: { type: 'string', default: '64' },
+  tag: { type: 'string', default: 'W' },
+} as const;
+
+const open = (args: readonly string[]): Running => {
+  const { values } = parseArgs({ args: [...args], options });
+  const [, host, port] = /^([\w.-]+):(\d+)$/.exec(values.bus) ?? [];
+  const mix = mixes.find((one) => one === values.mix);
+  if (host === undefined || values.out === '' || mix === undefined || !/^[A-Z]$/.test(values.tag))
+    throw new Error(usage);
+  const [lines, specs] = [
+    listOf(values.lines).map(readLineSpec),
+    listOf(values.stations).map(readStationSpec),
+  ];
+  const [gatewayOri, stationNames] = [values['gateway-ori'], specs.map(({ name }) => name)];
+
+  const books = {
+    sent: new Book(values.out, bookNames.sent),
+    told: new Book(values.out, bookNames.told),
+    got: new Book(values.out, bookNames.got),
+    noted: new Book(values.out, bookNames.noted),
+  };
+  const subscriptions = listOf(values.subscriptions);
+  const keys = readKeys(values.keys);
+  return {
+    books,
+    reader: new BusReader({ host, port: Number(port), subscriptions, keys, got: books.got }),
+    stations: specs.map((spec) => new StationLine({ ...spec, ...books, gatewayOri })),
+    senders: lines.map(
+      (line, lineNumber) =>
+        new LineSender({
+          ...books,
+          line,
+          gatewayOri,
+          maker: new MessageMaker({ line, lineNumber, tag: values.tag, mix, stations: stationNames }),
+          perSecond: Number(values['per-second']) / lines.length,
+          windowMax: Number(values.window),
+        }),
+    ),
+  };
 };
 
 const run = async (args: readonly string[]): Promise<void> => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      lines: { type: 'string', default: '' },
-      bus: { type: 'string', default: '' },
-      keys: { type: 'string', default: '' },
-      out: { type: 'string', default: '' },
-      subscriptions: { type: 'string', default: 'point-to-point/all,broadcast/all' },
-      'per-second': { type: 'string', default: '200' },
-      window: { type: 'string', default: '64' },
-      tag: { type: 'string', default: 'W' },
-    },
-  });
-  const lines = values.lines.split(',').map(readLine);
-  const [, host, port] = /^([\w.-]+):(\d+)$/.exec(values.bus) ?? [];
-  if (host === undefined || values.out === '' || !/^[A-Z]$/.test(values.tag)) throw new Error(usage);
-
-  const sent = new Book(values.out, bookNames.sent);
-  const told = new Book(values.out, bookNames.told);
-  const got = new Book(values.out, bookNames.got);
-  const subscriptions = values.subscriptions.split(',');
-  const reader = new BusReader({ host, port: Number(port), subscriptions, keys: readKeys(values.keys), got });
-  const senders = lines.map(
-    (line, at) =>
-      new LineSender({
-        line,
-        maker: new MessageMaker(line, values.tag, at),
-        sent,
-        told,
-        perSecond: Number(values['per-second']) / lines.length,
-        windowMax: Number(values.window),
-      }),
-  );
-  let state = 'sending';
+  const running = open(args);
+  const { books, reader, senders, stations } = running;
+  let state: 'sending' | 'stopped' = 'sending';
   const show = (): void => {
-    const counts = senders.map((sender) => sender.counts);
-    const sum = (of: (one: (typeof counts)[number]) => number): number =>
-      counts.reduce((total, one) => total + of(one), 0);
-    const status = {
-      state,
-      sent: sum((one) => one.sent),
-      acked: sum((one) => one.acked),
-      refused: sum((one) => one.refused),
-      nak: sum((one) => one.nak),
-      silent: sum((one) => one.silent),
-      connects: sum((one) => one.connects),
-      got: reader.got,
-    };
-    process.stdout.write(`${JSON.stringify(status)}\n`);
+    process.stdout.write(`${JSON.stringify(statusOf(state, running))}\n`);
   };
+  for (const station of stations) station.plug();
   for (const sender of senders) sender.start();
   const shows = setInterval(show, statusMs);
 
+  const stop = async (): Promise<void> => {
+    if (state === 'stopped') return;
+    await Promise.all(senders.map((sender) => sender.stop()));
+    books.told.flush();
+    state = 'stopped';
+  };
   const commands = createInterface({ input: process.stdin });
   process.once('SIGINT', () => {
     commands.close();
   });
   for await (const command of commands) {
     if (command === 'end') break;
-    if (command !== 'stop' || state !== 'sending') continue;
-    await Promise.all(senders.map((sender) => sender.stop()));
-    told.flush();
-    state = 'stopped';
+    const [verb = '', name = ''] = command.split(' ');
+    const station = stations.find((one) => one.name === name);
+    if (verb === 'stop') await stop();
+    else if (verb === 'plug') station?.plug();
+    else if (verb === 'unplug') await station?.unplug();
     show();
   }
-  if (state === 'sending') await Promise.all(senders.map((sender) => sender.stop()));
+  await stop();
   clearInterval(shows);
+  for (const sender of senders) sender.close();
+  await Promise.all(stations.map((station) => station.unplug()));
   reader.stop();
-  for (const book of [sent, told, got]) book.close();
+  for (const book of Object.values(books)) book.close();
   process.exit(0);
 };
 

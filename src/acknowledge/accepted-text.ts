@@ -1,6 +1,6 @@
-import type { Dialect } from '../dialect/dialect.ts';
+import { renderForm, type Dialect } from '../dialect/dialect.ts';
 import type { Message } from '../message/message.ts';
-import { clockValues, renderForm, type Counts } from './answer-form.ts';
+import { answerClock, type Counts } from './answer-clock.ts';
 
 /**
  * What an accepted sender reads on a line with `confirm: application`: its own control field and our message id. Send
@@ -16,7 +16,7 @@ export function acceptedText(
   const { answers } = dialect;
   const { originatingOri, control } = input.message;
   return renderForm(answers.accepted, {
-    ...clockValues(receivedAt, counts, answers.utcOffsetMinutes),
+    ...answerClock(receivedAt, counts, answers.utcOffsetMinutes),
     gatewayOri,
     originatingOri,
     control,

@@ -1,3 +1,7 @@
+import { framed } from '../dialect/dialect.ts';
+
+export { acceptedText, refusalText } from './refusal-text.ts';
+
 /**
  * What a sender is told on its line about one frame (design 5.3, 5.13). Pure: bytes in, bytes out; the wiring writes them, in frame
  * order, and only once the outcome is durable. An unknown outcome has no answer, so it has no form here.
@@ -9,12 +13,8 @@ export type Answered =
   | { readonly kind: 'refused'; readonly text: () => Buffer }
   | { readonly kind: 'framing-fault'; readonly text: () => Buffer };
 
-export { acceptedText, refusalText } from './refusal-text.ts';
-
 const ACK = Buffer.from([0x06]);
 const NAK = Buffer.from([0x15]);
-const STX = 0x02;
-const ETX = 0x03;
 
 /**
  * link: ACK for everything that was read and stored, so a refusal is ACK and then the refusal message (a NAKed refusal would be sent
@@ -24,18 +24,12 @@ export function acknowledge(confirm: Confirm, answered: Answered): readonly Buff
   switch (answered.kind) {
     case 'accepted':
       if (confirm === 'link') return [ACK];
-      return confirm === 'application' ? [framed(answered.text())] : [];
+      return confirm === 'application' ? [inFrame(answered)] : [];
     case 'refused':
-      return confirm === 'link' ? [ACK, framed(answered.text())] : [framed(answered.text())];
+      return confirm === 'link' ? [ACK, inFrame(answered)] : [inFrame(answered)];
     case 'framing-fault':
-      return confirm === 'link' ? [NAK] : [framed(answered.text())];
+      return confirm === 'link' ? [NAK] : [inFrame(answered)];
   }
 }
 
-function framed(content: Buffer): Buffer {
-  const out = Buffer.allocUnsafe(content.length + 2);
-  out[0] = STX;
-  content.copy(out, 1);
-  out[content.length + 1] = ETX;
-  return out;
-}
+const inFrame = ({ text }: Answered): Buffer => framed('stx-etx', text());

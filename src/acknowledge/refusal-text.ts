@@ -1,8 +1,8 @@
-import type { Dialect } from '../dialect/dialect.ts';
+import { renderForm, type Dialect } from '../dialect/dialect.ts';
 import { codes } from '../message/codes.ts';
 import type { Message } from '../message/message.ts';
 import type { Refusal } from '../message/refusal.ts';
-import { clockValues, renderForm, type Counts } from './answer-form.ts';
+import { answerClock, type Counts } from './answer-clock.ts';
 
 export { acceptedText } from './accepted-text.ts';
 
@@ -28,11 +28,11 @@ export function refusalText(
   const { answers } = dialect;
   const { bytes, message, refusals } = input;
   return renderForm(answers.refused, {
-    ...clockValues(receivedAt, counts, answers.utcOffsetMinutes),
+    ...answerClock(receivedAt, counts, answers.utcOffsetMinutes),
     gatewayOri,
     originatingOri: message?.originatingOri ?? '',
     control: message?.control ?? '',
-    original: bytes.toString('latin1', 0, answers.originalCharactersMax),
+    original: bytes.toString('latin1', 0, answers.originalCharactersMax).replace(/[ \r\n]+$/, ''),
     status: refusals.slice(0, statusLinesMax).map(statusLine),
   });
 }

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { Fault } from '../message/codes.ts';
-import { headerText, headOf, journalBytesMax, noHead, pageBytesMax, pageRecordsMax } from './page.ts';
+import { headerText, headOf, journalBytesMax, noHead, pageBytesMax, pageRecordsMax, putCrc } from './page.ts';
 import { recordText } from './record-text.ts';
 import { type AuditRecord, writerPattern } from './records.ts';
 
@@ -79,8 +79,8 @@ export class Chain {
     this.#room(from + text.length * 3 + 1);
     const end = from + this.#scratch.write(text, from);
     this.#scratch.write(ordinal, body, 'latin1');
-    const sum = crc32(this.#scratch.subarray(body, end));
-    this.#scratch.write(`${sum.toString(16).padStart(8, '0')} `, at, 'latin1');
+    putCrc(this.#scratch, at, crc32(this.#scratch.subarray(body, end)));
+    this.#scratch[body - 1] = 32;
     this.#scratch[end] = 10;
     return end + 1;
   }

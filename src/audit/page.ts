@@ -24,12 +24,27 @@ export const journalBytesMax = 32 * 1024 * 1024;
 export const pageRecordsMax = 65_536;
 const headerBytesMax = 512;
 
+const hexDigits = Buffer.from('0123456789abcdef');
+const crcDigits = 8;
+const crcText = Buffer.alloc(crcDigits);
+
 export function headOf(bytes: Buffer): string {
   return hash('sha256', bytes);
 }
 
+/** Check-sum of a line as eight lower-case hex digits. */
 export function crcHex(bytes: Buffer | string): string {
-  return crc32(bytes).toString(16).padStart(8, '0');
+  putCrc(crcText, 0, crc32(bytes));
+  return crcText.toString('latin1');
+}
+
+/** Writes a check-sum's eight digits. By table: half of all sums are no small integers, and V8 formats those as fractions, slowly. */
+export function putCrc(out: Buffer, at: number, sum: number): void {
+  let rest = sum;
+  for (let digit = at + crcDigits - 1; digit >= at; digit--) {
+    out[digit] = hexDigits[rest & 15] ?? 0;
+    rest >>>= 4;
+  }
 }
 
 export function headerText(h: PageHeader): string {

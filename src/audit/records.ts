@@ -69,6 +69,8 @@ export const recordSchemas = {
     e: z.literal('accept'),
     ...header,
     deliveries: z.array(delivery).max(65_536).readonly(),
+    /** 1: its control field came before, with another body. */
+    reused: flag.optional(),
   }),
   refuse: z
     .object({ e: z.literal('refuse'), ...header })
@@ -81,6 +83,8 @@ export const recordSchemas = {
     e: z.literal('deliver'),
     d: short,
     lane: short,
+    /** Priority class: `seq` counts within lane and class. Absent in records of one stream a lane. */
+    cls: z.number().int().min(0).max(6).optional(),
     seq: whole,
     mid: short,
     o: z.enum(outcomes),
@@ -89,6 +93,30 @@ export const recordSchemas = {
     t: whole,
     st: whole,
     tries: whole,
+  }),
+  /** A control field seen before with the same body: answered from the first one's disposition, not forwarded. `of`: the first one's id. */
+  duplicate: z.object({ e: z.literal('duplicate'), ...header, of: short }),
+  /** The switch tells a sender what became of delivery `of`: a message of its own, `id`, on the lane of the sender's station. */
+  notice: z.object({
+    e: z.literal('notice'),
+    id: short,
+    d: short,
+    lane: short,
+    cls: z.number().int().min(0).max(6),
+    of: short,
+    code: short,
+    t: whole,
+  }),
+  /** A dead letter is back on its lane as a new generation of the same delivery. `mid`: what it was sent as before. */
+  redrive: z.object({
+    e: z.literal('redrive'),
+    d: short,
+    lane: short,
+    cls: z.number().int().min(0).max(6),
+    generation: whole.min(2),
+    mid: short,
+    by: short,
+    t: whole,
   }),
   session: z.object({
     e: z.literal('session'),

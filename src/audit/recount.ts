@@ -26,6 +26,7 @@ export async function recount(sources: readonly AuditSource[]): Promise<Map<stri
 
 function count(record: AuditRecord, lanes: Map<string, LaneCount>): void {
   if (record.e === 'accept') for (const { lane } of record.deliveries) laneCount(lanes, lane).in++;
+  if (record.e === 'notice' || record.e === 'redrive') laneCount(lanes, record.lane).in++;
   if (record.e === 'deliver') laneCount(lanes, record.lane)[record.o]++;
 }
 

@@ -37,11 +37,7 @@ export async function trace(sources: readonly AuditSource[], id: string): Promis
   const accept = first.records.find((r) => r.record.e === 'accept')?.record;
   const ids = new Set([id]);
   if (accept?.e === 'accept' && accept.id === id) for (const { d } of accept.deliveries) ids.add(d);
-  const second = await search(
-    sources,
-    ids,
-    (record, wanted) => record.e === 'deliver' && wanted.has(record.d),
-  );
+  const second = await search(sources, ids, isAfterwards);
   const records = [...first.records, ...second.records];
   return {
     id,
@@ -56,7 +52,14 @@ type Test = (record: AuditRecord, ids: ReadonlySet<string>) => boolean;
 
 function isOrigin(record: AuditRecord, ids: ReadonlySet<string>): boolean {
   if (record.e === 'refuse') return record.id !== undefined && ids.has(record.id);
+  if (record.e === 'duplicate') return ids.has(record.id) || ids.has(record.of);
   return record.e === 'accept' && (ids.has(record.id) || record.deliveries.some(({ d }) => ids.has(d)));
+}
+
+/** Of a delivery: it left its lane, it was put back, its sender was told. */
+function isAfterwards(record: AuditRecord, ids: ReadonlySet<string>): boolean {
+  if (record.e === 'notice') return ids.has(record.of) || ids.has(record.d);
+  return (record.e === 'deliver' || record.e === 'redrive') && ids.has(record.d);
 }
 
 async function search(
@@ -87,10 +90,7 @@ function* recordsIn({ item, header, recordsAt }: MergedPage, ids: ReadonlySet<st
   }
 }
 
-function happenedMs(r: TracedRecord): number {
-  return r.record.e === 'deliver'
-    ? r.record.st
-    : r.record.e === 'accept' || r.record.e === 'refuse'
-      ? r.record.t
-      : r.t;
+function happenedMs({ record, t }: TracedRecord): number {
+  if (record.e === 'deliver') return record.st;
+  return 't' in record ? record.t : t;
 }

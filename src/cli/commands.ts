@@ -42,6 +42,12 @@ export const commands: Readonly<Record<string, Command>> = {
     does: 'messages in and out of every lane; --recount derives it again from streams and segments',
     load: () => import('./ledger.ts'),
   },
+  dead: {
+    usage:
+      'dead ls [--lane L] [--code C] [--limit N] | dead show ID | dead redrive ID|--lane L|--code C|--all [--dry-run] [--by WHO]   [--json]',
+    does: 'deliveries that could not be made: which, and back on their lanes as a new generation',
+    load: () => import('./dead.ts'),
+  },
   audit: {
     usage: 'audit verify [FOLDER] [--keys FOLDER] [--heads FILE] [--json] | audit export FOLDER',
     does: 'checks the record offline and names the first bad record, or copies it out for somebody else to check',

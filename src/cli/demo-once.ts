@@ -14,6 +14,7 @@ import {
   sendSteps,
   type SendersBooks,
 } from './demo-send.ts';
+import { askWitness, type WitnessSaid } from './demo-witness.ts';
 import { print } from './usage.ts';
 
 const ROUNDS = 6;
@@ -46,6 +47,9 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
   await fleet.stop();
 
   const account = settle(books, fleet, out);
+  say('\nthe witness sends to topics and stations, and receives at both:');
+  const witness = await askWitness(site, say);
+  say(witness === undefined ? '  this build has no witness' : witnessLine(witness));
   say('\nthe hops of three of them:');
   for (const deliveryId of shown(fleet)) {
     const { stdout } = await site.tenfour(['trace', deliveryId.replace(/-\d+$/, '')]);
@@ -65,6 +69,7 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
   const wrong = [
     ...books.wrong,
     ...account.wrong,
+    ...(witness?.ok === false ? ['the books of the witness do not settle'] : []),
     ...(ledger.code === 0 ? [] : ['the ledger does not balance or its recount differs']),
     ...(auditVerified ? [] : ['the record does not verify']),
     ...(isDrained ? [] : [`not every process drained and ended with 0: ${JSON.stringify(codes)}`]),
@@ -79,11 +84,25 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
   say(isWell ? 'all of it arrived, and the record proves it' : 'NOT all is right');
   if (output.json) {
     print(
-      JSON.stringify({ sent, accepted, refused, deliveries, delivered, lost, duplicates, auditVerified }),
+      JSON.stringify({
+        sent,
+        accepted,
+        refused,
+        deliveries,
+        delivered,
+        lost,
+        duplicates,
+        auditVerified,
+        witness: witness?.ok ?? 'none',
+      }),
     );
   }
   return isWell ? 0 : 1;
 };
+
+const witnessLine = ({ sent, got, lost, unmarkedDuplicates, outOfOrder }: WitnessSaid): string =>
+  `  its books: sent ${String(sent)}, got ${String(got)} copies; lost ${String(lost.total)}, ` +
+  `unmarked duplicates ${String(unmarkedDuplicates.total)}, out of order ${String(outOfOrder.total)}`;
 
 const sendOn = async (
   site: Site,

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { recount } from '../audit/recount.ts';
 import { loadConfig } from '../config/config.ts';
 import { Fault } from '../message/codes.ts';
-import { topicNames } from '../message/delivery.ts';
 import { type OpenRecord, openRecord } from '../wiring/record.ts';
 import { print, readOptions } from './usage.ts';
 
@@ -11,6 +10,8 @@ type Row = Readonly<Record<(typeof COLUMNS)[number], number>>;
 type Ledger = ReadonlyMap<string, Row & { readonly imbalance: number }>;
 
 const TRIES = 5;
+const LANE_WIDTH = 28;
+const COLUMN_WIDTH = 16;
 
 export const run = async (args: readonly string[]): Promise<number> => {
   const { options } = readOptions(args, { recount: 'boolean', json: 'boolean' });
@@ -49,7 +50,8 @@ export const run = async (args: readonly string[]): Promise<number> => {
 const readLedger = async ({ slot }: OpenRecord): Promise<Ledger> => {
   if (slot === undefined)
     throw new Fault('CONFIG_INVALID', 'Redis cannot be reached, and it keeps the ledger');
-  const rows = await Promise.all(topicNames.map(async (lane) => [lane, await slot.lane(lane)] as const));
+  const names = await slot.lanes();
+  const rows = await Promise.all(names.map(async (lane) => [lane, await slot.lane(lane)] as const));
   return new Map(rows);
 };
 
@@ -80,8 +82,10 @@ const agreeing = async (
 };
 
 const show = (ledger: Ledger): void => {
-  print(['lane'.padEnd(16), ...COLUMNS.map((name) => name.padStart(16))].join(''));
+  print(['lane'.padEnd(LANE_WIDTH), ...COLUMNS.map((name) => name.padStart(COLUMN_WIDTH))].join(''));
   for (const [lane, row] of ledger) {
-    print([lane.padEnd(16), ...COLUMNS.map((name) => String(row[name]).padStart(16))].join(''));
+    print(
+      [lane.padEnd(LANE_WIDTH), ...COLUMNS.map((name) => String(row[name]).padStart(COLUMN_WIDTH))].join(''),
+    );
   }
 };

@@ -31,10 +31,24 @@ export const traceLines = (records: readonly TracedRecord[]): readonly string[] 
       case 'refuse':
         return `${time(record.t)}  refused    on line ${record.line}: ${record.codes.map(({ code }) => code).join(', ')}  [${proof}]`;
       case 'deliver':
-        return `${time(record.st)}  ${record.o.padEnd(9)}  ${record.d} on ${record.lane} as number ${String(record.seq)}, ${String(record.st - record.t)} ms after it was handed out${record.pd === 1 ? ', marked possible duplicate' : ''}  [${proof}]`;
+        return `${time(record.st)}  ${record.o.padEnd(9)}  ${record.d} on ${record.lane} as ${numberOf(record)}, ${heldFor(record)}${record.pd === 1 ? ', marked possible duplicate' : ''}  [${proof}]`;
+      case 'duplicate':
+        return `${time(record.t)}  duplicate  ${record.id} on line ${record.line} repeats ${record.of}: answered, not forwarded  [${proof}]`;
+      case 'notice':
+        return `${time(record.t)}  notice     ${record.d} to ${record.lane} about ${record.of}: ${record.code}  [${proof}]`;
+      case 'redrive':
+        return `${time(record.t)}  redriven   ${record.d} on ${record.lane} as generation ${String(record.generation)}  [${proof}]`;
       default:
         return `${record.e}  [${proof}]`;
     }
   });
 
 const time = (ms: number): string => new Date(ms).toISOString();
+
+/** One that expired before anybody was given it has no time of handing out. */
+const heldFor = ({ t, st }: { readonly t: number; readonly st: number }): string =>
+  t === 0 ? 'never handed out' : `${String(st - t)} ms after it was handed out`;
+
+/** Numbers count within lane and class; a record without a class is of a time when lanes had one stream. */
+const numberOf = ({ cls, seq }: { readonly cls?: number | undefined; readonly seq: number }): string =>
+  cls === undefined ? `number ${String(seq)}` : `number ${String(seq)} of class ${String(cls)}`;

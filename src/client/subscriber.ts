@@ -132,7 +132,8 @@ export class Subscriber {
   }
 
   /**
-   * Handlers start in the order of the batch. Completions run beside them; every other settlement waits until they are
+   * Handlers start in the order of the batch when one runs at a time; several start as their bodies are opened, which is done on other
+   * threads and ends in any order. Completions run beside them; every other settlement waits until they are
    * through and then goes alone, because rhea 3.0.5 sends two settlements of one tick as one, with the outcome of the
    * first, if they are neighbours (session.js, write_dispositions): an abandoned message would be completed, so lost.
    */

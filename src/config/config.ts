@@ -66,6 +66,26 @@ const settings = {
     'bytes read but not yet accepted, all lines of a gateway',
   ),
   LANE_MESSAGES_MAX: integer(2_000_000, 1, 100_000_000).describe('messages one lane may hold'),
+  LANE_HOLD_MS: integer(86_400_000, 1000, 30 * 86_400_000).describe(
+    'how long a lane holds a message whose key says nothing else (domain sheet 11: 24 h); then it is expired and its sender told',
+  ),
+  EXPIRY_MS: integer(1000, 100, 60_000).describe('how often messages past their own deadline are looked for'),
+  SWEEP_MS: integer(30_000, 100, 600_000).describe(
+    'how often everything timed is made good from the streams: holds that ran out, timers that were lost',
+  ),
+  STATION_TAKE_MAX: integer(32, 1, 1024).describe(
+    'messages of a class taken at once for one station; twice as many are held in memory',
+  ),
+  COPY_BYTES_MAX: integer(4 * KiB, 0, MiB).describe(
+    'sealed body up to which each delivery carries a copy; above it is stored once for all',
+  ),
+  COPIES_MAX: integer(16, 1, 1000).describe('deliveries of one message up to which each carries a copy'),
+  RESEND_WINDOW_MS: integer(600_000, 1000, 86_400_000).describe(
+    'how long a control field is remembered, so that a resent message is answered and not forwarded',
+  ),
+  RESENDS_PER_STATION_MAX: integer(20_000, 0, 10_000_000).describe(
+    'control fields remembered of one station in that time; past it they are counted, and a resend is forwarded; 0 remembers none',
+  ),
   LANE_BYTES_MAX: integer(2048 * MiB, KiB, 1024 * 1024 * MiB).describe('bytes one lane may hold'),
   AUDIT_PAGES_MAX: integer(200_000, 1, 10_000_000).describe(
     'pages not yet on the recorder’s disk; past it nothing is accepted',
@@ -83,10 +103,10 @@ const settings = {
   LEASE_MS: integer(6000, 300, 120_000).describe('a lane owner’s lease; take-over waits this and the margin'),
   LEASE_MARGIN_MS: integer(1000, 0, 60_000).describe('what a successor waits beyond the lease'),
   DEAD_MAX: integer(100_000, 1, 10_000_000).describe('dead letters kept; past it the lane holds instead'),
-  TAKE_MESSAGES_MAX: integer(256, 1, 4096).describe('messages of one bus batch'),
+  TAKE_MESSAGES_MAX: integer(768, 1, 4096).describe('messages of one bus batch'),
   BUS_TIMEOUT_MS: integer(5000, 100, 60_000).describe('wait for the bus to settle one batch'),
-  BUS_BATCH_BYTES_MAX: integer(240 * KiB, KiB, 100 * MiB).describe(
-    'bytes of one bus batch; Standard tier takes 256 KiB',
+  BUS_BATCH_BYTES_MAX: integer(1_000_000, KiB, MiB).describe(
+    'bytes of one bus batch where the link takes more (Standard tier 256 KiB); Premium takes 1 MB whatever its link says',
   ),
   HOLD_BACKOFF_MS_MAX: integer(5000, 10, 600_000).describe('longest pause of a lane that holds'),
   UNKNOWN_TRIES_MAX: integer(5, 1, 100).describe(

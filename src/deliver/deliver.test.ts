@@ -11,6 +11,7 @@ import {
   type ServiceBus,
   startServiceBus,
 } from '../simulate/service-bus/service-bus.ts';
+import { encodeBatch, encodeMessage } from './amqp-message.ts';
 import { type BusMessage, busMessage, classifyBusFault, TopicBus, TopicSender } from './deliver.ts';
 
 const topic = 'point-to-point';
@@ -183,13 +184,15 @@ test('an SDK without them gets the public array form, and a receiver sees the sa
   const sender = new TopicSender(client, topic, {
     connectionString: '',
     timeoutMs: 5000,
-    batchBytesMax: 240 * 1024,
+    batchBytesMax: 1_000_000,
   });
   await sender.send([
     sender.ready(letter('by-array', undefined, properties)),
     sender.ready(letter('second')),
   ]);
   assert.equal(publicForms, 2);
+  const many = Array.from({ length: 300 }, () => sender.ready(letter('x', Buffer.alloc(1000))));
+  assert.ok(sender.fitting(many) < 240, 'a link that names no limit gets what every tier takes');
   const [bytes, array] = (await receive(3)).map((message) => ({
     ...(seen(message) as object),
     messageId: '',
@@ -199,7 +202,7 @@ test('an SDK without them gets the public array form, and a receiver sees the sa
 });
 
 test('a batch holds what fits, and always one', () => {
-  const small = open(standIn.port, { batchBytesMax: 10_000 });
+  const small = open(standIn.port, { batchBytesMax: 6000 });
   const sender = small.topic(topic);
   const ready = [3000, 2000, 2000, 100].map((length) => sender.ready(letter('x', Buffer.alloc(length))));
   assert.equal(sender.fitting(ready), 2);
@@ -208,19 +211,79 @@ test('a batch holds what fits, and always one', () => {
   assert.equal(sender.fitting([]), 0);
 });
 
-test('a batch filled to its limit is one the bus takes', async () => {
-  const sender = bus.topic(topic);
+test('what fits is counted to the byte, with any properties in front', () => {
+  const groups = Object.fromEntries(Array.from({ length: 600 }, (_, n) => [`g_${String(n)}`, true]));
+  const sender = (batchBytesMax: number) =>
+    new TopicSender(sdk, topic, { connectionString: '', timeoutMs, batchBytesMax });
+  for (const properties of [{}, groups]) {
+    const first = letter('m', Buffer.alloc(500), properties);
+    const ready = Array.from({ length: 40 }, () => sender(1).ready(first));
+    for (const count of [2, 17, 39]) {
+      const encoded = ready.slice(0, count).map((each) => each.encoded);
+      const bytes = encodeBatch(first, encoded).length;
+      assert.equal(sender(bytes).fitting(ready), count);
+      assert.equal(sender(bytes - 1).fitting(ready), count - 1);
+    }
+  }
+});
+
+test('a batch is filled to what the link takes once it is open, and is one the bus takes', async () => {
+  const wide = open(standIn.port, { batchBytesMax: 1_000_000 });
+  const sender = wide.topic(topic);
   const ready = Array.from({ length: 600 }, (_, n) =>
     sender.ready(letter(`full-${String(n)}`, Buffer.alloc(900), { n })),
   );
-  const count = sender.fitting(ready);
-  assert.ok(count > 200 && count < 600);
-  await sender.send(ready.slice(0, count));
-  assert.equal((await receive(count)).length, count);
+  const before = sender.fitting(ready);
+  await sender.send(ready.slice(0, before));
+  const after = sender.fitting(ready);
+  assert.ok(before > 200 && after > before && after < 300, `${String(before)} and ${String(after)}`);
+  await sender.send(ready.slice(0, after));
+  assert.equal((await receive(before + after)).length, before + after);
+  await wide.close();
+});
+
+test('the setting holds where the link takes more', async () => {
+  const roomy = await startServiceBus({ port: 0, config, messageBytesMax: 1024 * 1024 });
+  const ready = Array.from({ length: 2000 }, () => bus.topic(topic).ready(letter('x', Buffer.alloc(900))));
+  const [one] = ready;
+  assert.ok(one !== undefined);
+  for (const batchBytesMax of [500_000, 1_000_000]) {
+    const courier = open(roomy.port, { batchBytesMax });
+    const sender = courier.topic(topic);
+    await sender.send([sender.ready(letter('first'))]);
+    const bytes = sender.fitting(ready) * one.room;
+    assert.ok(bytes < batchBytesMax && bytes > batchBytesMax - 2 * one.room, String(bytes));
+    await courier.close();
+  }
+  await roomy.stop();
 });
 
 test('a number that is no integer cannot be encoded, which is the message’s own fault', () => {
   assert.throws(() => bus.topic(topic).ready(letter('x', Buffer.alloc(1), { share: 0.5 })), RangeError);
+});
+
+test('whole numbers are the eight bytes of their two’s complement, up to 64 bits', () => {
+  const numbers = [0, 1, -1, 255, 2 ** 31, 2 ** 32 - 1, 2 ** 32, -(2 ** 32) - 5, 2 ** 53 - 1, 1 - 2 ** 53];
+  for (const value of [...numbers, 2 ** 62, -(2 ** 63)]) {
+    const expected = Buffer.alloc(9, 0x81);
+    expected.writeBigInt64BE(BigInt(value), 1);
+    const encoded = encodeMessage(letter('x', Buffer.alloc(0), { value }));
+    assert.deepEqual(encoded.subarray(-17, -8), expected, String(value));
+  }
+  for (const value of [2 ** 63, 2 ** 64, Infinity, NaN]) {
+    assert.throws(() => encodeMessage(letter('x', Buffer.alloc(0), { value })), RangeError, String(value));
+  }
+});
+
+test('a message is not changed by those encoded before and after it, and properties past 1 MiB are its own fault', () => {
+  const wide = letter('wide', Buffer.alloc(3), { long: 'é'.repeat(40_000), short: 'ü'.repeat(100) });
+  const [first, second] = [encodeMessage(letter('a')), encodeMessage(wide)];
+  const copies = [Buffer.from(first), Buffer.from(second)];
+  assert.deepEqual([encodeMessage(letter('a')), encodeMessage(wide)], copies);
+  assert.deepEqual([first, second], copies);
+  const huge = letter('huge', Buffer.alloc(1), { long: 'x'.repeat(1024 * 1024) });
+  assert.throws(() => encodeMessage(huge), RangeError);
+  assert.deepEqual(encodeMessage(letter('a')), copies[0]);
 });
 
 test('a message above the bus’s own limit is a fault of the message, and the next one passes', async () => {
@@ -390,8 +453,10 @@ const delivery: Delivery = {
   groups: ['CA', 'R1'],
   recipients: ['ca', 'r1'],
   agency: 'ca-dispatch',
+  station: 'ca-cad',
   dialect: 'nlets-legacy',
   receivedAtMs: 1_700_000_000_000,
+  receivedCount: 7,
   directoryVersion: 'v1',
   isTest: true,
   traceparent: '00-00000000000000000000000000000001-0000000000000001-01',
@@ -399,6 +464,7 @@ const delivery: Delivery = {
   terminal: 'T1',
   incident: 'I1',
   resentOf: 'gabc-1-0.1',
+  isNotice: false,
 };
 
 test('a delivery’s id, generation and groups become what filters and duplicate detection look at', () => {

@@ -6,7 +6,7 @@ import {
   type ServiceBusSender,
 } from '@azure/service-bus';
 import { Fault } from '../message/codes.ts';
-import { batchRoom, type BusMessage, encodeBatch, encodeMessage } from './amqp-message.ts';
+import { batchFrontRoom, batchRoom, type BusMessage, encodeBatch, encodeMessage } from './amqp-message.ts';
 import { classifyBusFault } from './bus-faults.ts';
 import { watchDrop } from './connection-drop.ts';
 import { ConnectionRemains } from './connection-remains.ts';
@@ -22,11 +22,14 @@ export type ReadyMessage = { readonly message: BusMessage; readonly encoded: Buf
 export type BusOptions = {
   readonly connectionString: string;
   readonly timeoutMs: number;
-  /** Bytes of one batch, encoded. Standard tier takes 256 KiB. */
+  /** Bytes of one batch, encoded, where the link would take more. The tightest of both holds. */
   readonly batchBytesMax: number;
 };
 
-const ENVELOPE_ROOM = 4096;
+/** For a link that was never open or names no limit: every tier takes this (Standard tier's is 256 KiB). */
+const UNKNOWN_LINK_BYTES_MAX = 240 * 1024;
+/** Left free under a link's own limit: what a bus adds to a batch of its own accord is nowhere written. */
+const LINK_SPARE_BYTES = 4096;
 
 /**
  * The deliver room's door to Service Bus: one client a process, one sender a topic, one batch at a time as the caller asks.
@@ -74,7 +77,9 @@ export class TopicSender {
   readonly #remains: ConnectionRemains;
   #sender: ServiceBusSender;
   #isOpened = false;
+  #wasOut = false;
   #isShapeKnown = false;
+  #linkBytesMax = UNKNOWN_LINK_BYTES_MAX;
 
   constructor(
     client: ServiceBusClient,
@@ -95,22 +100,34 @@ export class TopicSender {
     return { message, encoded, room: batchRoom(encoded) };
   }
 
-  /** How many of these, from the first, fit one batch. At least one: a message too large alone is the bus's to refuse. */
+  /**
+   * How many of these, from the first, fit one batch: at most what the link said when it was last opened. At least one: a message too
+   * large alone is the bus's to refuse.
+   */
   fitting(messages: readonly ReadyMessage[]): number {
-    let room = ENVELOPE_ROOM;
+    const first = messages[0];
+    if (first === undefined) return 0;
+    const bytesMax = Math.min(this.#options.batchBytesMax, this.#linkBytesMax);
+    let room = batchFrontRoom(first.message, first.encoded);
     let count = 0;
     for (const { room: needed } of messages) {
-      if (count > 0 && room + needed > this.#options.batchBytesMax) break;
+      if (count > 0 && room + needed > bytesMax) break;
       room += needed;
       count += 1;
     }
     return count;
   }
 
+  /** The last send had begun to write when it failed, so the bus may have the batch. Before that it certainly has not. */
+  get wasOut(): boolean {
+    return this.#wasOut;
+  }
+
   /** Sends one batch and resolves when the bus has accepted all of it. After a failure the link is made anew for the next try. */
   async send(messages: readonly ReadyMessage[]): Promise<void> {
     const first = messages[0];
     if (first === undefined) return;
+    this.#wasOut = false;
     this.#remains.tidy();
     try {
       await within(this.#options.timeoutMs, this.#client, (abortSignal) =>
@@ -129,10 +146,13 @@ export class TopicSender {
   ): Promise<void> {
     const sender = this.#sender;
     if (!this.#isOpened) {
-      this.#isShapeKnown = hasBatchShape(await opened(sender, abortSignal));
+      const batch = await opened(sender, abortSignal);
+      this.#isShapeKnown = hasBatchShape(batch);
+      this.#linkBytesMax = linkBytesMax(batch);
       this.#isOpened = true;
     }
     const batch = this.#isShapeKnown ? encodedBatch(first, messages) : messages.map(plain);
+    this.#wasOut = true;
     await sender.sendMessages(batch, { abortSignal });
   }
 
@@ -162,6 +182,12 @@ const opened = async (
     throw new Fault('DELIVER_LINK', 'no link to the bus', { cause });
   }
 };
+
+/** A link's max-message-size covers the whole batch. AMQP lets it be absent or 0 (no limit), which nobody should try to fill. */
+const linkBytesMax = ({ maxSizeInBytes }: Partial<ServiceBusMessageBatch>): number =>
+  maxSizeInBytes === undefined || !(maxSizeInBytes > 0)
+    ? UNKNOWN_LINK_BYTES_MAX
+    : maxSizeInBytes - LINK_SPARE_BYTES;
 
 /** The SDK has waits that no signal reaches (opening a connection, asking for a token); ours end all the same. */
 const within = async (

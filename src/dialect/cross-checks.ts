@@ -13,6 +13,7 @@ export function checkDialect(dialect: Dialect, files: CheckedFolder): void {
     if (min > max) throw files.fault('fields.json', `/fields/${code}/lengthMin`, 'must not pass lengthMax');
   }
   for (const key of dialect.keys.values()) checkKey(key, dialect, files);
+  checkOutput(dialect, files);
   checkRegions(dialect, files);
 }
 
@@ -64,6 +65,32 @@ function checkBody(key: KeyDefinition, file: string, dialect: Dialect, files: Ch
     if (dialect.fields.get(field)?.codes?.has(value) !== true) {
       throw files.fault(file, pointerOf(path), "is not in its field's code table");
     }
+  }
+}
+
+/**
+ * A station finds the body behind the first text mark, and answers with the count it was sent. A receipt's key must not be
+ * a message's: one that is would be read as one and the other.
+ */
+function checkOutput({ header, output, keys }: Dialect, files: CheckedFolder): void {
+  const wrong = (name: string, text: string) => files.fault('dialect.json', `/output/${name}`, text);
+  const { form, possibleDuplicate, receipts } = output;
+  if (form.indexOf(header.textMark) !== form.length - 1) {
+    throw wrong('form', 'must end with the text mark and hold it on no other line');
+  }
+  if (form.filter((line) => line.includes('{possibleDuplicate}')).join() !== '{possibleDuplicate}') {
+    throw wrong('form', 'must hold {possibleDuplicate} once, on a line of its own');
+  }
+  if (!form.some((line) => line.includes('{sentCount}'))) throw wrong('form', 'must hold {sentCount}');
+  if (possibleDuplicate === header.textMark) throw wrong('possibleDuplicate', 'must not be the text mark');
+  if (receipts.accepted === receipts.refused) throw wrong('receipts/refused', 'is taken');
+  const { lengthMin, lengthMax } = header.messageKey;
+  for (const kind of ['accepted', 'refused'] as const) {
+    const key = receipts[kind];
+    if (key.length < lengthMin || key.length > lengthMax) {
+      throw wrong(`receipts/${kind}`, 'has a length the header does not allow');
+    }
+    if (keys.has(key)) throw wrong(`receipts/${kind}`, 'is a message key');
   }
 }
 

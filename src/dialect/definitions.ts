@@ -41,6 +41,8 @@ export type KeyDefinition = {
   readonly cases: readonly FieldCase[];
   /** Keys that answer this one; empty where no answer is expected. */
   readonly repliedBy: readonly string[];
+  /** How long a delivery of this key may wait before it is expired and its sender told; undefined: it does not expire. */
+  readonly expiresMs: number | undefined;
 };
 
 export type FieldDefinition = {
@@ -86,6 +88,14 @@ export type AnswerForms = {
   readonly accepted: readonly string[];
 };
 
+/** What goes out to a station, and by which keys a station on an application line says what became of it. */
+export type OutputForm = {
+  /** Header lines; the last is the text mark, the body follows. Its clocks show the answers' `utcOffsetMinutes`. */
+  readonly form: readonly string[];
+  readonly possibleDuplicate: string;
+  readonly receipts: { readonly accepted: string; readonly refused: string };
+};
+
 /** Everything a state or network says about its messages, read from one folder of protocols/. */
 export type Dialect = {
   readonly name: string;
@@ -99,4 +109,5 @@ export type Dialect = {
   /** Region code to its member states, in the order of the file. */
   readonly regions: ReadonlyMap<string, readonly string[]>;
   readonly answers: AnswerForms;
+  readonly output: OutputForm;
 };

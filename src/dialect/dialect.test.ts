@@ -95,6 +95,11 @@ test('says file and JSON pointer of what is wrong, and never the value', () => {
       /RQ\.json \/ names a field fields\.json lacks/,
     ],
     ['message-keys/RQ.json', (file) => (file['repliedBy'] = ['ZZ']), /RQ\.json \/repliedBy names a key/],
+    [
+      'message-keys/RQ.json',
+      (file) => (file['expiresMs'] = 999),
+      /RQ\.json \/expiresMs must be at least 1000$/,
+    ],
     ['message-keys/AM.json', (file) => (file['required'] = ['LIC']), /AM\.json \/body is text/],
     [
       'message-keys/YQ.json',
@@ -162,6 +167,39 @@ test('protocols/format holds the schemas the loader uses: run scripts/write-form
   }
 });
 
+test('queries expire after two minutes, hit confirmations after ten, other keys never', () => {
+  const { keys } = loadDialect(legacy);
+  const expiring = [...keys.values()].flatMap(({ key, expiresMs }) =>
+    expiresMs === undefined ? [] : [`${key} ${String(expiresMs)}`],
+  );
+  assert.deepEqual(expiring.sort(), ['DQ 120000', 'RQ 120000', 'YQ 600000']);
+});
+
+test('an output form whose body, mark or count a station could not find is refused', () => {
+  const withOutput = (change: object) =>
+    complaint(
+      changed('dialect.json', (file) => {
+        file['output'] = { ...(file['output'] as object), ...change };
+      }),
+    );
+  const mark = '{possibleDuplicate}';
+  const cases: [change: object, found: RegExp][] = [
+    [{ form: ['{sentCount}', mark] }, /\/output\/form must end with the text mark/],
+    [{ form: ['{sentCount}', 'TXT', mark, 'TXT'] }, /\/output\/form must end with the text mark/],
+    [{ form: ['{sentCount}', 'TXT'] }, /\/output\/form must hold \{possibleDuplicate\} once/],
+    [{ form: [`{sentCount} ${mark}`, 'TXT'] }, /\/output\/form must hold \{possibleDuplicate\} once/],
+    [{ form: ['{sentCount}', mark, mark, 'TXT'] }, /\/output\/form must hold \{possibleDuplicate\} once/],
+    [{ form: [mark, 'TXT'] }, /\/output\/form must hold \{sentCount\}/],
+    [{ form: ['{messageId}', mark, 'TXT'] }, /\/output\/form\/0 must have the form/],
+    [{ possibleDuplicate: 'TXT' }, /\/output\/possibleDuplicate must not be the text mark/],
+    [{ receipts: { accepted: 'ACK', refused: 'ACK' } }, /\/output\/receipts\/refused is taken/],
+    [{ receipts: { accepted: 'AM', refused: 'REJ' } }, /\/output\/receipts\/accepted is a message key/],
+    [{ receipts: { accepted: 'ACK', refused: 'REJEC' } }, /\/output\/receipts\/refused has a length/],
+  ];
+  for (const [change, found] of cases) assert.match(withOutput(change), found);
+  assert.equal(withOutput({ form: ['{sentCount}', mark, 'TXT'] }), 'loaded');
+});
+
 test('a hit confirmation travels in the class its PRI says', () => {
   const dialect = loadDialect(legacy);
   const classOf = (text: string) => {
@@ -198,6 +236,11 @@ test('a dialect made of files alone is read and checked, with no code of its own
         originalCharactersMax: 10,
         refused: ['NAK.{gatewayOri}', '{status}'],
         accepted: ['OK.{messageId}'],
+      },
+      output: {
+        form: ['{messageKey} {sentCount} {originatingOri}', '{possibleDuplicate}', 'BODY'],
+        possibleDuplicate: 'MAYBE AGAIN',
+        receipts: { accepted: 'GOTT', refused: 'NOPE' },
       },
     }),
     'framing.json': JSON.stringify({

@@ -18,10 +18,14 @@ export type {
   HeaderForm,
   KeyDefinition,
   KeyKind,
+  OutputForm,
 } from './definitions.ts';
 export { byteClass, classAt, digit, letter, lineEnd, matchesPicture, printable } from './characters.ts';
 export { destinationKindOf, isBroadcast } from './destinations.ts';
 export { priorityClassOf } from './priority.ts';
+export { clockValues, renderForm } from './form.ts';
+export type { Clocks, FormValues } from './form.ts';
+export { framed } from './framed.ts';
 export type { Placeholder } from './file-kinds.ts';
 
 /** A dialect with more keys than this is a wrong folder, not a dialect. */
@@ -49,6 +53,7 @@ export function loadDialect(folder: string): Dialect {
     fields: readFields(files),
     regions: readRegions(files),
     answers: head.answers,
+    output: head.output,
   };
   checkDialect(dialect, files);
   return deepFreeze(dialect);
@@ -103,6 +108,7 @@ function keyDefinition(read: z.output<typeof messageKeyFile>): KeyDefinition {
       by: new Map(Object.entries(by).map(([value, set]) => [value, fieldSet(set)])),
     })),
     repliedBy: read.repliedBy ?? [],
+    expiresMs: read.expiresMs,
   };
 }
 

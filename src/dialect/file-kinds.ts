@@ -19,9 +19,8 @@ const fieldCode = z.string().regex(/^[A-Z]{3}$/);
 const keyCode = z.string().regex(/^[A-Z]{2,5}$/);
 const priorityClass = z.literal([0, 1, 2, 3, 4, 5, 6]).describe('0 highest, 6 lowest');
 
-/** Names that may stand in braces in an answer form. */
-export const placeholders = [
-  'gatewayOri',
+/** Names that may stand in braces in any form: both clock lines, who wrote, and the sender's own reference. */
+const headerPlaceholders = [
   'receivedTime',
   'receivedDate',
   'receivedCount',
@@ -30,19 +29,22 @@ export const placeholders = [
   'sentCount',
   'originatingOri',
   'control',
-  'status',
-  'original',
-  'messageId',
 ] as const;
-export type Placeholder = (typeof placeholders)[number];
+const answerPlaceholders = ['gatewayOri', ...headerPlaceholders, 'status', 'original', 'messageId'] as const;
+const outputPlaceholders = ['messageKey', ...headerPlaceholders, 'destination', 'possibleDuplicate'] as const;
+export type Placeholder = (typeof answerPlaceholders)[number] | (typeof outputPlaceholders)[number];
 
-const answerForm = z
-  .array(z.string().regex(new RegExp(`^(?:[ -z|~]|\\{(?:${placeholders.join('|')})\\})*$`)))
-  .min(1)
-  .max(40)
-  .describe(
-    'Lines; one whose placeholders are all empty is left out, one with {status} repeats for each refusal',
-  );
+const formOf = (placeholders: readonly Placeholder[]) =>
+  z
+    .array(z.string().regex(new RegExp(`^(?:[ -z|~]|\\{(?:${placeholders.join('|')})\\})*$`)))
+    .min(1)
+    .max(40);
+const answerForm = formOf(answerPlaceholders).describe(
+  'Lines; one whose placeholders are all empty is left out, one with {status} repeats for each refusal',
+);
+const outputForm = formOf(outputPlaceholders).describe(
+  'Header lines of a message the switch sends to a station; the last one is the text mark, the body follows it',
+);
 
 export const dialectFile = z
   .strictObject({
@@ -77,6 +79,16 @@ export const dialectFile = z
       originalCharactersMax: z.int().min(0).max(1000),
       refused: answerForm,
       accepted: answerForm,
+    }),
+    output: z.strictObject({
+      form: outputForm,
+      possibleDuplicate: z
+        .string()
+        .regex(/^[A-Z0-9][ -~]{0,79}$/)
+        .describe('What {possibleDuplicate} says of a message that may have been sent before'),
+      receipts: z
+        .strictObject({ accepted: keyCode, refused: keyCode })
+        .describe('Keys by which a station on an application line confirms or rejects what it was sent'),
     }),
   })
   .meta({ title: 'dialect.json: what a dialect looks like' });
@@ -124,6 +136,12 @@ export const messageKeyFile = z
       .optional()
       .describe('More fields, chosen by the value of one field'),
     repliedBy: z.array(keyCode).max(8).optional(),
+    expiresMs: z
+      .int()
+      .min(1000)
+      .max(86_400_000)
+      .optional()
+      .describe('How long a delivery may wait before it is expired and its sender told; none: it waits'),
   })
   .meta({ title: 'message-keys/KEY.json: one message key' });
 

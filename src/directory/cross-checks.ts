@@ -1,7 +1,7 @@
 import type { CheckedFolder } from '../dialect/checked-file.ts';
 
 type Named<K extends string> = Readonly<Record<K, string>>;
-type AgencyEntry = { readonly stations: readonly string[] };
+type AgencyEntry = { readonly stations: readonly string[]; readonly delivery: 'topic' | 'station' | 'both' };
 type LineEntry = {
   readonly agency: string;
   readonly station: string;
@@ -71,5 +71,30 @@ export function checkLine(
   if (unknown !== -1) throw wrong(`oris/${String(unknown)}`, 'is no agency’s ORI');
   if (lines.findIndex(({ host, port }) => host === line.host && port === line.port) !== at) {
     throw wrong('port', 'is taken on this host');
+  }
+}
+
+/**
+ * A station belongs to one agency: a lane is named after it. An agency that delivers to stations has some, and each is
+ * served by a line, or copies would wait where nobody comes for them.
+ */
+export function checkStations(
+  agencies: readonly AgencyEntry[],
+  lines: readonly LineEntry[],
+  files: CheckedFolder,
+): void {
+  const wrong = (pointer: string, text: string) => files.fault('agencies.json', `/agencies/${pointer}`, text);
+  const served = new Set(lines.map(({ station }) => station));
+  const taken = new Set<string>();
+  for (const [at, { stations, delivery }] of agencies.entries()) {
+    if (delivery !== 'topic' && stations.length === 0) {
+      throw wrong(`${String(at)}/stations`, 'must name a station: the agency delivers to stations');
+    }
+    for (const [stationAt, station] of stations.entries()) {
+      const pointer = `${String(at)}/stations/${String(stationAt)}`;
+      if (taken.has(station)) throw wrong(pointer, 'is taken');
+      taken.add(station);
+      if (delivery !== 'topic' && !served.has(station)) throw wrong(pointer, 'is served by no line');
+    }
   }
 }

@@ -25,6 +25,16 @@ function replaced(file: string, from: string, to: string): string {
   return folder;
 }
 
+/** A copy of the example with one file changed; its folder. */
+function changed(file: string, change: (content: Record<string, unknown>) => void): string {
+  const folder = mkdtempSync(join(work, 'copy-'));
+  cpSync(example, folder, { recursive: true });
+  const content = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Record<string, unknown>;
+  change(content);
+  writeFileSync(join(folder, file), JSON.stringify(content));
+  return folder;
+}
+
 function complaint(folder: string): string {
   try {
     loadDirectory(folder);
@@ -49,6 +59,98 @@ test('loads lines with what they may do, and ORIs with their agencies', () => {
     [line.mayBroadcast, line.mayAllPoints, line.confirm, line.port],
     [false, false, 'link', 17_002],
   );
+});
+
+test('an agency takes its copies from the topic unless it says otherwise, and from its first station', () => {
+  const { agencies } = loadDirectory(example);
+  const ways = (id: string) => [agencies.get(id)?.delivery, agencies.get(id)?.stationPolicy];
+  assert.deepEqual(ways('nv-sheriff'), ['topic', 'primary']);
+  assert.deepEqual(ways('nv-patrol'), ['station', 'primary']);
+  assert.deepEqual(ways('az-police'), ['both', 'primary']);
+});
+
+test('lists every station that a line serves, with its lines in order, and none that no line serves', () => {
+  const folder = changed('lines.json', (content) => {
+    const [first] = content['lines'] as object[];
+    (content['lines'] as object[]).push({ ...first, name: 'ca-dispatch-spare', port: 17_099 });
+  });
+  const { stations } = loadDirectory(folder);
+  assert.deepEqual(stations.get('ca-dispatch-cad'), {
+    id: 'ca-dispatch-cad',
+    agency: 'ca-dispatch',
+    lines: ['ca-dispatch', 'ca-dispatch-spare'],
+  });
+  assert.deepEqual(
+    [...stations.keys()],
+    [
+      'ca-dispatch-cad',
+      'ca-marshal-msc',
+      'nv-sheriff-cad',
+      'nv-system-switch',
+      'nv-patrol-cad',
+      'or-sheriff-cad',
+      'az-police-msc',
+    ],
+  );
+});
+
+test('how a line sends is filled in: its own acknowledgement time, three refusals, three seconds', () => {
+  const plain = loadDirectory(example);
+  assert.deepEqual(plain.lines.get('nv-patrol')?.outbound, {
+    ackTimeoutMs: 5000,
+    answersAcked: false,
+    naksMax: 3,
+    resendMs: 3000,
+  });
+  const withOutbound = (outbound: object) =>
+    loadDirectory(
+      changed('lines.json', (content) => {
+        Object.assign((content['lines'] as object[])[4] ?? {}, { outbound });
+      }),
+    );
+  assert.deepEqual(withOutbound({ naksMax: 20, resendMs: 0 }).lines.get('nv-patrol')?.outbound, {
+    ackTimeoutMs: 5000,
+    answersAcked: false,
+    naksMax: 20,
+    resendMs: 0,
+  });
+  assert.equal(withOutbound({ ackTimeoutMs: 100 }).lines.get('nv-patrol')?.outbound.ackTimeoutMs, 100);
+  assert.equal(withOutbound({}).version, plain.version, 'a default written out is the same content');
+  assert.notEqual(withOutbound({ naksMax: 4 }).version, plain.version);
+});
+
+test('says which station copies could not reach', () => {
+  const withAgency = (change: object, at = 1) =>
+    complaint(
+      changed('agencies.json', (content) => {
+        Object.assign((content['agencies'] as object[])[at] ?? {}, change);
+      }),
+    );
+  const cases: [change: object, found: RegExp][] = [
+    [
+      { delivery: 'station', stations: ['ca-marshal-msc', 'secret'] },
+      /^agencies\.json \/agencies\/1\/stations\/1 is served by no line$/,
+    ],
+    [
+      { stations: ['ca-marshal-msc', 'ca-dispatch-cad'] },
+      /^agencies\.json \/agencies\/1\/stations\/1 is taken$/,
+    ],
+    [{ delivery: 'secret' }, /^agencies\.json \/agencies\/1\/delivery must be one of topic, station, both$/],
+    [
+      { stationPolicy: 'secret' },
+      /^agencies\.json \/agencies\/1\/stationPolicy must be one of primary, all$/,
+    ],
+  ];
+  for (const [change, found] of cases) {
+    const text = withAgency(change);
+    assert.match(text, found);
+    assert.ok(!text.includes('secret'));
+  }
+  assert.match(
+    withAgency({ delivery: 'both', stations: [] }, 6),
+    /^agencies\.json \/agencies\/6\/stations must name a station/,
+  );
+  assert.equal(withAgency({ stations: ['ca-marshal-msc', 'ca-marshal-spare'] }), 'loaded', 'topic only');
 });
 
 test('what it returns cannot be changed', () => {

@@ -1,8 +1,17 @@
 import { createHash } from 'node:crypto';
+import type { z } from 'zod';
 import { CheckedFolder, deepFreeze } from '../dialect/checked-file.ts';
 import { canonical } from './canonical.ts';
-import { uniqueMap, checkLine, checkMembers } from './cross-checks.ts';
-import { agenciesFile, directoryFile, groupsFile, linesFile, statesFile } from './file-kinds.ts';
+import { checkLine, checkMembers, checkStations, uniqueMap } from './cross-checks.ts';
+import {
+  agenciesFile,
+  type deliveryWays,
+  directoryFile,
+  groupsFile,
+  linesFile,
+  type stationPolicies,
+  statesFile,
+} from './file-kinds.ts';
 
 export type Line = {
   readonly name: string;
@@ -19,6 +28,18 @@ export type Line = {
   readonly keys: ReadonlySet<string> | 'all';
   readonly mayBroadcast: boolean;
   readonly mayAllPoints: boolean;
+  readonly outbound: Outbound;
+};
+
+/** How messages are sent to the station of a line. Times in ms; every setting is filled in. */
+export type Outbound = {
+  readonly ackTimeoutMs: number;
+  /** Link lines: refusal messages are acknowledged too. */
+  readonly answersAcked: boolean;
+  /** Times the station may refuse one message at the link before it is given up. */
+  readonly naksMax: number;
+  /** Lines without confirmation: how long a session must live on after a write for it to count as sent. */
+  readonly resendMs: number;
 };
 
 export type Agency = {
@@ -26,7 +47,13 @@ export type Agency = {
   readonly title: string;
   readonly oris: readonly string[];
   readonly stations: readonly string[];
+  readonly delivery: (typeof deliveryWays)[number];
+  /** Which stations get a copy where `delivery` is not `topic`: the first of `stations`, or all of them. */
+  readonly stationPolicy: (typeof stationPolicies)[number];
 };
+
+/** A station that at least one line serves; `lines` in the order of the file. */
+export type Station = { readonly id: string; readonly agency: string; readonly lines: readonly string[] };
 
 /** `system`: the agency that answers inquiries for the state. */
 export type State = { readonly code: string; readonly title: string; readonly system: string };
@@ -43,6 +70,8 @@ export type Directory = {
   readonly oris: ReadonlyMap<string, string>;
   readonly states: ReadonlyMap<string, State>;
   readonly groups: ReadonlyMap<string, Group>;
+  /** Every station that a line serves: these are the station lanes there can be, for copies and for a sender's own notices. */
+  readonly stations: ReadonlyMap<string, Station>;
 };
 
 /**
@@ -55,7 +84,7 @@ export function loadDirectory(folder: string): Directory {
   const { agencies } = files.json('agencies.json', agenciesFile);
   const { states } = files.json('states.json', statesFile);
   const { groups } = files.json('groups.json', groupsFile);
-  const { lines } = files.json('lines.json', linesFile);
+  const lines = files.json('lines.json', linesFile).lines.map(withOutbound);
   const { gatewayOri } = head;
 
   const agencyById = uniqueMap(agencies, 'id', '/agencies', 'agencies.json', files);
@@ -70,6 +99,7 @@ export function loadDirectory(folder: string): Directory {
   }
   checkMembers(states, groups, agencyById, files);
   for (const [at, line] of lines.entries()) checkLine(line, at, lines, agencyById, agencyOfOri, files);
+  checkStations(agencies, lines, files);
 
   return deepFreeze({
     version: versionOf({ gatewayOri, agencies, states, groups, lines }),
@@ -79,6 +109,7 @@ export function loadDirectory(folder: string): Directory {
     oris: agencyOfOri,
     states: uniqueMap(states, 'code', '/states', 'states.json', files),
     groups: uniqueMap(groups, 'code', '/groups', 'groups.json', files),
+    stations: stationsOf(lines),
   });
 }
 
@@ -86,6 +117,25 @@ type LineFile = Omit<Line, 'oris' | 'keys'> & { readonly oris: string[]; readonl
 
 function lineOf(line: LineFile): Line {
   return { ...line, oris: new Set(line.oris), keys: line.keys === 'all' ? 'all' : new Set(line.keys) };
+}
+
+type FileLine = z.output<typeof linesFile>['lines'][number];
+
+/** Filled in before the version is made: a setting written out is the same content as its default. */
+function withOutbound(line: FileLine): LineFile {
+  const { ackTimeoutMs = line.ackTimeoutMs, answersAcked = false } = line.outbound ?? {};
+  const { naksMax = 3, resendMs = 3000 } = line.outbound ?? {};
+  return { ...line, outbound: { ackTimeoutMs, answersAcked, naksMax, resendMs } };
+}
+
+function stationsOf(lines: readonly LineFile[]): ReadonlyMap<string, Station> {
+  const stations = new Map<string, { id: string; agency: string; lines: string[] }>();
+  for (const { name, station, agency } of lines) {
+    const known = stations.get(station);
+    if (known === undefined) stations.set(station, { id: station, agency, lines: [name] });
+    else known.lines.push(name);
+  }
+  return stations;
 }
 
 function versionOf(content: unknown): string {

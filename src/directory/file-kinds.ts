@@ -9,6 +9,9 @@ const id = z
   .string()
   .regex(/^[a-z][a-z0-9-]{1,39}$/)
   .describe('Lower case, never reused: keys, topics and records are named after it');
+export const deliveryWays = ['topic', 'station', 'both'] as const;
+export const stationPolicies = ['primary', 'all'] as const;
+
 const state = z.string().regex(/^[A-Z]{2}$/);
 
 export const directoryFile = z
@@ -30,7 +33,15 @@ export const agenciesFile = z
           id,
           title,
           oris: z.array(ori).min(1).max(1000),
-          stations: z.array(id).max(1000),
+          stations: z.array(id).max(1000).describe('In order: the first is the primary one'),
+          delivery: z
+            .enum(deliveryWays)
+            .default('topic')
+            .describe('Where copies for this agency go: a topic, the line of its station, or both'),
+          stationPolicy: z
+            .enum(stationPolicies)
+            .default('primary')
+            .describe('Which stations get a copy: the first of the list, or all'),
         }),
       )
       .min(1)
@@ -79,6 +90,41 @@ export const linesFile = z
           keys: z.union([z.literal('all'), z.array(z.string().regex(/^[A-Z]{2,5}$/)).min(1)]),
           mayBroadcast: z.boolean(),
           mayAllPoints: z.boolean(),
+          outbound: z
+            .strictObject({
+              ackTimeoutMs: z
+                .int()
+                .min(100)
+                .max(600_000)
+                .optional()
+                .describe(
+                  "How long the station may take to confirm a message; default: the line's ackTimeoutMs",
+                ),
+              answersAcked: z
+                .boolean()
+                .optional()
+                .describe(
+                  'Link lines: the station acknowledges refusal messages as well, not deliveries alone; default false',
+                ),
+              naksMax: z
+                .int()
+                .min(1)
+                .max(20)
+                .optional()
+                .describe(
+                  'Times the station may refuse one message at the link before it is given up; default 3',
+                ),
+              resendMs: z
+                .int()
+                .min(0)
+                .max(60_000)
+                .optional()
+                .describe(
+                  'Lines without confirmation: how long a session must live on after a message was written for it to count as sent; default 3000',
+                ),
+            })
+            .optional()
+            .describe('How messages are sent to the station of this line'),
         }),
       )
       .min(1)

@@ -6,9 +6,12 @@ import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from '../simulate/redis/redis-server.ts';
-import { type AcceptBatch, type AcceptLimits, AcceptLoop, type AcceptReceipt } from './accept.ts';
+import type { LaneName } from '../message/delivery.ts';
+import { AcceptLoop } from './accept.ts';
+import type { AcceptBatch, AcceptLimits, AcceptReceipt, Obstacles, Resendable } from './batch.ts';
 import { HotConnection } from './hot-connection.ts';
 import { slotKeys } from './keys.ts';
+import { LaneEntryList } from './lane-entries.ts';
 import { limits, onlooker, Pages, recorderSeen, until } from './slot-under-test.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tenfour-accept-'));
@@ -33,15 +36,20 @@ beforeEach(async () => {
   await recorderSeen(redis, keys);
 });
 
-type Item = { readonly lane: string; readonly text: string };
+/** `control` is what stands for its control field, `=` and a body; empty: it has none. */
+type Item = { readonly lane: LaneName; readonly text: string; readonly control: string };
 
-/** A loop with work that keeps what it was told. Items of a full lane are refused: they leave the batch and are named. */
+/**
+ * A loop with work that keeps what it was told. Items of a full lane are refused, resends with the same body are not forwarded: both leave
+ * the batch and are named.
+ */
 class Bench {
   readonly pages = new Pages();
   readonly prepared: number[] = [];
   readonly settled: { items: readonly Item[]; receipt: AcceptReceipt }[] = [];
   readonly blocked: string[] = [];
   readonly refused: string[] = [];
+  readonly resent: string[] = [];
   replayed = 0;
   onSettled: (() => Promise<void>) | undefined;
   downs = 0;
@@ -51,7 +59,7 @@ class Bench {
   private constructor(connect: (bench: Bench) => HotConnection, writer: string, bounds: AcceptLimits) {
     const name = { writer, instance: 'gateway:one' };
     this.loop = new AcceptLoop<Item>(connect(this), keys, name, bounds, {
-      prepare: (items, full) => this.#prepare(items, full),
+      prepare: (items, obstacles) => this.#prepare(items, obstacles),
       settled: (items, batch, receipt) => {
         this.pages.commit(batch.page);
         this.settled.push({ items, receipt });
@@ -90,19 +98,28 @@ class Bench {
     return bench;
   }
 
-  #prepare(items: readonly Item[], full: ReadonlySet<string>): AcceptBatch {
+  #prepare(items: readonly Item[], { fullLanes, resends }: Obstacles): AcceptBatch {
     this.prepared.push(items.length);
-    const lanes = new Map<string, Buffer[]>();
-    for (const { lane, text } of items) {
-      if (full.has(lane)) this.refused.push(text);
-      else lanes.set(lane, [...(lanes.get(lane) ?? []), Buffer.from(text)]);
+    const lanes = new LaneEntryList();
+    const resendables: Resendable[] = [];
+    for (const { lane, text, control } of items) {
+      const [field = '', body = ''] = control.split('=');
+      const known = resends.get(field);
+      if (known?.isSameBody === true) this.resent.push(`${text} after ${known.messageId}`);
+      else if (fullLanes.has(lane)) this.refused.push(text);
+      else {
+        lanes.add(lane, 4, { bytes: Buffer.from(text), ttlMs: 0 });
+        if (control === '') continue;
+        const isKnown = known !== undefined;
+        resendables.push({ station: 'zz01', field, body, messageId: text, isKnown });
+      }
     }
     const page = this.pages.build(items.map(({ text }) => text).join(' '));
-    return { page, lanes: [...lanes].map(([lane, entries]) => ({ lane, entries })) };
+    return { page, lanes: lanes.all, bodies: [], resendables };
   }
 
-  offer(text: string, lane = 'point-to-point'): void {
-    this.loop.offer({ lane, text }, text.length);
+  offer(text: string, lane: LaneName = 'point-to-point', control = ''): void {
+    this.loop.offer({ lane, text, control }, text.length);
   }
 
   async accept(text: string): Promise<void> {
@@ -113,7 +130,7 @@ class Bench {
 
 /** What a lane holds, as `laneSeq text`. */
 const laneOf = async (lane = 'point-to-point'): Promise<readonly string[]> =>
-  (await redis.xrange(keys.lane(lane), '-', '+')).map(([id, [, text]]) => `${id} ${text ?? ''}`);
+  (await redis.xrange(keys.lane(lane, 4), '-', '+')).map(([id, [, text]]) => `${id} ${text ?? ''}`);
 
 const counted = async (lane = 'point-to-point') => Number(await redis.hget(keys.laneMeta(lane), 'in'));
 
@@ -126,10 +143,7 @@ test('while a call is out messages collect, and the next call takes them all', a
   for (const text of ['d', 'e']) bench.offer(text);
   await bench.loop.idle();
   assert.deepEqual(bench.prepared, [3, 2]);
-  assert.deepEqual(
-    bench.settled.map(({ receipt }) => receipt.firstSeqs),
-    [[1], [4]],
-  );
+  assert.deepEqual(await laneOf(), ['1-0 a', '2-0 b', '3-0 c', '4-0 d', '5-0 e']);
   assert.equal(bench.loop.waiting, 0);
   assert.equal(bench.loop.waitingBytes, 0);
 });
@@ -181,6 +195,70 @@ test('messages for a full lane are refused, the rest of the batch is stored, in 
   assert.equal(await redis.xlen(keys.audit), 2);
 });
 
+test('what was sent before is prepared anew as a resend: the same body goes no second time, another one does', async () => {
+  const bench = await Bench.open('gone');
+  for (const at of [1, 2]) bench.offer(`m${String(at)}`, 'broadcast', `f${String(at)}=body`);
+  await bench.loop.idle();
+  bench.offer('again', 'broadcast', 'f1=body');
+  bench.offer('changed', 'broadcast', 'f2=other');
+  bench.offer('first', 'broadcast', 'f3=body');
+  await bench.loop.idle();
+  assert.deepEqual(bench.resent, ['again after m1']);
+  assert.deepEqual(await laneOf('broadcast'), ['1-0 m1', '2-0 m2', '3-0 changed', '4-0 first']);
+  assert.deepEqual(bench.prepared, [2, 3, 3]);
+  assert.equal(bench.settled[1]?.items.length, 3, 'all three are answered');
+  bench.offer('changed again', 'broadcast', 'f2=other');
+  await bench.loop.idle();
+  assert.equal(bench.resent.at(-1), 'changed again after changed');
+  assert.equal(bench.settled.at(-1)?.receipt.notRemembered, 0);
+});
+
+test('a batch that meets a full lane and a resend is prepared for each, and stored with what is left', async () => {
+  const bench = await Bench.open('gone', { laneMessagesMax: 1 });
+  bench.offer('m1', 'broadcast', 'f1=body');
+  await bench.loop.idle();
+  bench.offer('m1 again', 'station.zz02', 'f1=body');
+  bench.offer('b2', 'broadcast');
+  bench.offer('p1');
+  await bench.loop.idle();
+  assert.deepEqual(bench.prepared, [1, 3, 3, 3]);
+  assert.deepEqual(new Set(bench.refused), new Set(['b2']));
+  assert.deepEqual(bench.resent, ['m1 again after m1']);
+  assert.deepEqual(await laneOf(), ['1-0 p1']);
+  assert.deepEqual(await laneOf('station.zz02'), []);
+});
+
+test('a receipt says how many control fields were not remembered', async () => {
+  const bench = await Bench.open('gone', { resendsPerStationMax: 1 });
+  for (const at of [1, 2]) bench.offer(`m${String(at)}`, 'broadcast', `f${String(at)}=body`);
+  await bench.loop.idle();
+  assert.equal(bench.settled[0]?.receipt.notRemembered, 2);
+});
+
+test('work that brings a batch back with what stood in its way stops the loop with a fault', async () => {
+  const bench = await Bench.open('gone', { laneMessagesMax: 1 });
+  const stubborn = new AcceptLoop<string>(
+    opened.at(-1) ?? assert.fail(),
+    keys,
+    { writer: 'stubborn', instance: 'gateway:two' },
+    { ...limits, laneMessagesMax: 1 },
+    {
+      prepare: (items) => {
+        const lanes = new LaneEntryList();
+        for (const text of items) lanes.add('broadcast', 4, { bytes: Buffer.from(text), ttlMs: 0 });
+        return { page: new Pages().build('stubborn'), lanes: lanes.all, bodies: [], resendables: [] };
+      },
+      settled: () => assert.fail('it cannot be stored'),
+      blocked: () => undefined,
+      rolledBack: () => undefined,
+    },
+  );
+  await bench.accept('fills another lane');
+  for (const text of ['x', 'y']) stubborn.offer(text, 1);
+  await assert.rejects(stubborn.idle(), { code: 'SCRIPT_REFUSED' });
+  assert.deepEqual(await laneOf('broadcast'), []);
+});
+
 test('while the recorder is silent nothing is settled; it goes on by itself when the recorder is back', async () => {
   const bench = await Bench.open('gone');
   await redis.hset(keys.auditMeta, 'seen', 0);
@@ -226,8 +304,8 @@ test('a Redis that does not answer gives no outcome; once it answers, the batch 
   assert.equal(await counted(), 3);
   assert.equal(bench.ups, 1);
   assert.deepEqual(
-    bench.settled.map(({ receipt }) => receipt.firstSeqs),
-    [[1], [2], [3]],
+    bench.settled.map(({ items }) => items.map(({ text }) => text)),
+    [['before'], ['during'], ['after']],
   );
 });
 
@@ -284,7 +362,8 @@ test('calls for a restored server wait out what blocks them: they were acknowled
   await sleep(100);
   assert.equal(bench.loop.failed, undefined);
   assert.deepEqual(bench.refused, []);
-  await redis.xtrim(keys.lane('point-to-point'), 'MINID', '3-0');
+  await redis.xtrim(keys.lane('point-to-point', 4), 'MINID', '3-0');
+  await redis.hset(keys.laneMeta('point-to-point'), 'delivered', 2);
   await bench.loop.idle();
   assert.equal(bench.replayed, 2);
   assert.deepEqual(await laneOf(), ['3-0 one', '4-0 two']);
@@ -305,7 +384,7 @@ test('a server that lost more than is kept is a GAP, and nothing is written over
 
 test('a key of a foreign kind stops the loop with a fault of ours', async () => {
   const bench = await Bench.open('gone');
-  await redis.set(keys.lane('point-to-point'), 'not a stream');
+  await redis.set(keys.lane('point-to-point', 4), 'not a stream');
   bench.offer('x');
   await assert.rejects(bench.loop.idle(), {
     code: 'SCRIPT_REFUSED',

@@ -1,49 +1,17 @@
 import { setImmediate as afterPoll, setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../message/codes.ts';
-import { acceptScript } from './accept-script.ts';
+import { acceptCall } from './accept-call.ts';
+import type { AcceptBatch, AcceptLimits, AcceptReceipt, Obstacles, Resend, WriterName } from './batch.ts';
 import { type HotConnection, isOutOfMemory } from './hot-connection.ts';
 import type { SlotKeys } from './keys.ts';
-import { type ScriptArgument, type ScriptCall, scriptCall } from './script-call.ts';
-
-/** A page as the audit builds it: bytes that chain to the page before, and the sealed bodies beside it. */
-export type AppendPage = {
-  readonly n: number;
-  readonly prev: string;
-  readonly head: string;
-  readonly bytes: Buffer;
-  readonly journal: Buffer;
-};
-
-/** A writer is one life of a process; the instance is the place it fills, life after life. */
-export type WriterName = { readonly writer: string; readonly instance: string };
-
-export type AcceptLane = { readonly lane: string; readonly entries: readonly Buffer[] };
-export type AcceptBatch = { readonly page: AppendPage; readonly lanes: readonly AcceptLane[] };
-
-/** What Redis said when a batch became durable. `firstSeqs` are the laneSeq of each lane's first entry, in the batch's order. */
-export type AcceptReceipt = {
-  readonly atMs: number;
-  readonly usedMemory: number;
-  readonly maxMemory: number;
-  readonly firstSeqs: readonly number[];
-};
-
-export type AcceptLimits = {
-  readonly batchMessagesMax: number;
-  readonly batchBytesMax: number;
-  readonly laneMessagesMax: number;
-  readonly laneBytesMax: number;
-  readonly auditPagesMax: number;
-  readonly auditBytesMax: number;
-  readonly recorderSilenceMsMax: number;
-};
+import type { ScriptCall } from './script-call.ts';
 
 export type AcceptWork<T> = {
   /**
-   * Builds the call for these items. Called again for the same items when lanes turned out full: items that need one of them
-   * must then be built as refusals. Nothing of an earlier build was stored.
+   * Builds the call for these items. Called again for the same items when something stood in the way: what needs a full lane must then be
+   * a refusal, what was sent before a repetition. Nothing of an earlier build was stored.
    */
-  prepare(items: readonly T[], fullLanes: ReadonlySet<string>): AcceptBatch;
+  prepare(items: readonly T[], obstacles: Obstacles): AcceptBatch;
   /** The batch is durable. Advances the chain and answers the senders. */
   settled(items: readonly T[], batch: AcceptBatch, receipt: AcceptReceipt): void;
   /** Redis cannot take anything now (memory, audit lag): known not stored, tried again with back-off. */
@@ -155,8 +123,10 @@ export class AcceptLoop<T> {
   }
 
   async #one(items: readonly T[]): Promise<void> {
-    const full = new Set<string>();
-    let batch = this.#work.prepare(items, full);
+    const fullLanes = new Set<string>();
+    const resends = new Map<string, Resend>();
+    const obstacles = { fullLanes, resends };
+    let batch = this.#work.prepare(items, obstacles);
     let call = this.#call(batch);
     let blockedMs = BLOCKED_FIRST_MS;
     for (;;) {
@@ -170,11 +140,14 @@ export class AcceptLoop<T> {
           this.#work.settled(items, batch, readReceipt(reply[1] ?? ''));
           return;
         }
-        case 'LANE_FULL': {
-          const known = full.size;
-          for (const index of reply.slice(1)) full.add(batch.lanes[Number(index)]?.lane ?? '');
-          if (full.size === known) throw new Fault('SCRIPT_REFUSED', 'a full lane was offered again');
-          batch = this.#work.prepare(items, full);
+        case 'LANE_FULL':
+        case 'KNOWN': {
+          const before = fullLanes.size + resends.size;
+          if (reply[0] === 'LANE_FULL') for (const lane of reply.slice(1)) fullLanes.add(lane);
+          else readKnown(reply, resends);
+          if (fullLanes.size + resends.size === before)
+            throw new Fault('SCRIPT_REFUSED', 'a batch came back for a reason it had been built for');
+          batch = this.#work.prepare(items, obstacles);
           call = this.#call(batch);
           break;
         }
@@ -206,32 +179,11 @@ export class AcceptLoop<T> {
   }
 
   #call(batch: AcceptBatch): Call {
-    const { page, lanes } = batch;
-    const keys = [
-      this.#keys.writer(this.#writer.writer),
-      this.#keys.audit,
-      this.#keys.auditMeta,
-      this.#keys.ready,
-      this.#keys.bell,
-      this.#keys.instance(this.#writer.instance),
-    ];
-    const limits = this.#limits;
-    const args: ScriptArgument[] = [
-      page.n,
-      page.prev,
-      page.head,
-      page.bytes,
-      page.journal,
-      limits.auditPagesMax,
-      limits.auditBytesMax,
-      limits.recorderSilenceMsMax,
-      page.n === 1 ? this.#writer.writer : '',
-    ];
-    for (const { lane, entries } of lanes) {
-      keys.push(this.#keys.lane(lane), this.#keys.laneMeta(lane));
-      args.push(lane, limits.laneMessagesMax, limits.laneBytesMax, entries.length, ...entries);
-    }
-    return { encoded: scriptCall(acceptScript, keys, args), page: { n: page.n, prev: page.prev }, atMs: 0 };
+    const { n, prev } = batch.page;
+    // The caller's clock only names the span; ages are judged by Redis' clock.
+    const span = Math.floor(Date.now() / Math.max(1, this.#limits.resendWindowMs));
+    const encoded = acceptCall(batch, this.#keys, this.#writer, this.#limits, span);
+    return { encoded, page: { n, prev }, atMs: 0 };
   }
 
   /** Calls of the last two seconds stay, for a server that comes back without them (design 5.3). */
@@ -293,6 +245,12 @@ export class AcceptLoop<T> {
 }
 
 const readReceipt = (text: string): AcceptReceipt => {
-  const [atMs = 0, usedMemory = 0, maxMemory = 0, ...firstSeqs] = text.split(' ').map(Number);
-  return { atMs, usedMemory, maxMemory, firstSeqs };
+  const [atMs = 0, usedMemory = 0, maxMemory = 0, notRemembered = 0] = text.split(' ').map(Number);
+  return { atMs, usedMemory, maxMemory, notRemembered };
+};
+
+const readKnown = (reply: readonly string[], into: Map<string, Resend>): void => {
+  for (let at = 1; at + 2 < reply.length; at += 3) {
+    into.set(reply[at] ?? '', { isSameBody: reply[at + 1] === '1', messageId: reply[at + 2] ?? '' });
+  }
 };

@@ -3,7 +3,7 @@
  * compared with the call's (n, previous head) before anything is written. Equal: the page may be appended.
  * Already stored: the stored reply is returned, so a resent call changes nothing. Else GAP.
  *
- * It is the one piece of Lua used by both the accept and the settle script, so chain, order and replay-safety
+ * It is the one piece of Lua used by all scripts that write, so chain, order and replay-safety
  * cannot drift apart between gateway and courier.
  */
 export const appendCheckLua = `
@@ -28,7 +28,7 @@ local function counter(text)
 end
 local function allWhole(from, to)
   for i = from, to do
-    if not string.match(ARGV[i], '^%d+$') or #ARGV[i] > 15 then return false end
+    if not ARGV[i] or #ARGV[i] > 15 or not string.match(ARGV[i], '^%d+$') then return false end
   end
   return true
 end

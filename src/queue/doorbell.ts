@@ -1,10 +1,10 @@
 import type { Redis } from 'ioredis';
-import type { SlotKeys } from './keys.ts';
+import type { Bell, SlotKeys } from './keys.ts';
 import { streamEntries } from './page-stream.ts';
 
 /**
- * Waits until a lane that was empty got something, or `blockMs` passed. A ring may be missed (a start, a reconnect): whoever waits
- * here also sweeps its lanes each time it wakes, so a missed ring costs a second and never a message (design 5.6).
+ * Waits until a lane whose owner had been given everything got more, or `blockMs` passed. A ring may be missed (a start, a reconnect):
+ * whoever waits here also sweeps its lanes, so a missed ring costs a second and never a message (design 5.6).
  */
 export class Doorbell {
   readonly #redis: Redis;
@@ -12,9 +12,9 @@ export class Doorbell {
   #cursor: string | undefined;
 
   /** `redis` blocks, so it must be a connection of its own. */
-  constructor(redis: Redis, keys: SlotKeys) {
+  constructor(redis: Redis, keys: SlotKeys, bell: Bell) {
     this.#redis = redis;
-    this.#key = keys.bell;
+    this.#key = keys.bells[bell];
   }
 
   /** The lanes that rang; empty after a quiet `blockMs`. */

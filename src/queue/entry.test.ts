@@ -27,6 +27,9 @@ const deliveries: fc.Arbitrary<Delivery> = fc.record(
     terminal: text,
     incident: text,
     resentOf: text,
+    station: text,
+    receivedCount: fc.nat(),
+    isNotice: fc.boolean(),
   },
   { noNullPrototype: true },
 );
@@ -51,33 +54,38 @@ const sample: Delivery = {
   terminal: '',
   incident: '',
   resentOf: '',
+  station: 'zz01',
+  receivedCount: 42,
+  isNotice: false,
 };
 
-test('an entry gives back the delivery and the sealed body, whatever they hold', () => {
+test('an entry gives back the delivery and the sealed body, or that the body is shared, whatever they hold', () => {
   fc.assert(
     fc.property(deliveries, fc.uint8Array({ maxLength: 300 }), (delivery, body) => {
       const sealed = Buffer.from(body);
       assert.deepEqual(decodeEntry(encodeEntry(delivery, sealed)), { delivery, sealed });
+      assert.deepEqual(decodeEntry(encodeEntry(delivery, undefined)), { delivery, sealed: undefined });
     }),
     { numRuns: 300 },
   );
 });
 
-test('format 1 is these bytes: entries written by an older version must stay readable', () => {
+test('formats 2 and 3 are these bytes: entries written by an older version must stay readable', () => {
   const header =
     '["gabc-1-0",1,"gabc-1","AM",4,"CA0990100","NV0990300",[],["nv-sheriff"],"ca-dispatch","nlets-legacy",' +
-    '1700000000000,"v1",0,"","","","",""]';
-  const bytes = Buffer.concat([
-    Buffer.from([1, 0, header.length]),
-    Buffer.from(header),
-    Buffer.from('sealed'),
-  ]);
-  assert.deepEqual(encodeEntry(sample, Buffer.from('sealed')), bytes);
+    '1700000000000,"v1",0,"","","","","","zz01",42,0]';
+  const entry = (format: number, body: string): Buffer =>
+    Buffer.concat([Buffer.from([format, 0, header.length]), Buffer.from(header), Buffer.from(body)]);
+  assert.deepEqual(encodeEntry(sample, Buffer.from('sealed')), entry(2, 'sealed'));
+  assert.deepEqual(encodeEntry(sample, undefined), entry(3, ''));
 });
 
 test('an entry of another format, or cut short, is a fault', () => {
   const entry = encodeEntry(sample, Buffer.from('sealed'));
-  assert.throws(() => decodeEntry(Buffer.from([2, ...entry.subarray(1)])), { code: 'SCRIPT_REFUSED' });
+  for (const format of [0, 1, 4]) {
+    const other = Buffer.from([format, ...entry.subarray(1)]);
+    assert.throws(() => decodeEntry(other), { code: 'SCRIPT_REFUSED' });
+  }
   for (const length of [0, 1, 2, 50]) {
     assert.throws(() => decodeEntry(entry.subarray(0, length)), { code: 'SCRIPT_REFUSED' });
   }

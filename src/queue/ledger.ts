@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { priorityClasses } from '../message/delivery.ts';
 import type { SlotKeys } from './keys.ts';
 
 /** Counts of one lane. P2: `in` equals the sum of the others, exactly, at any instant. */
@@ -12,14 +13,16 @@ export type LaneCounts = {
   readonly divertedOut: number;
 };
 
-/** One MULTI a lane, so that counters and stream length are of the same instant. */
+/** One MULTI a lane, so that counters and stream lengths are of the same instant. */
 export const readLane = async (redis: Redis, keys: SlotKeys, lane: string): Promise<LaneCounts> => {
-  const results = await redis.multi().hgetall(keys.laneMeta(lane)).xlen(keys.lane(lane)).exec();
-  const meta = (results?.[0]?.[1] ?? {}) as Record<string, string>;
-  const count = (field: string): number => Number(meta[field] ?? 0);
+  const multi = redis.multi().hgetall(keys.laneMeta(lane));
+  for (const priorityClass of priorityClasses) multi.xlen(keys.lane(lane, priorityClass));
+  const [meta, ...lengths] = (await multi.exec()) ?? [];
+  const fields = (meta?.[1] ?? {}) as Record<string, string>;
+  const count = (field: string): number => Number(fields[field] ?? 0);
   return {
     in: count('in'),
-    waiting: Number(results?.[1]?.[1] ?? 0),
+    waiting: lengths.reduce((sum, [, length]) => sum + Number(length), 0),
     delivered: count('delivered'),
     sentUnconfirmed: count('sentUnconfirmed'),
     dead: count('dead'),

@@ -84,21 +84,29 @@ test('a heartbeat shows that the recorder lives, when there is nothing to confir
   assert.ok(Math.abs(seen - Date.now()) < 2000);
 });
 
-test('a doorbell tells the lanes that rang, and nothing after a quiet while', async () => {
-  const bell = new Doorbell(queue.blocking(), queue.keys);
-  const first = bell.wait(3000);
+test('a doorbell tells the lanes that rang, and nothing after a quiet while; stations have one of their own', async () => {
+  const bells = {
+    courier: new Doorbell(queue.blocking(), queue.keys, 'courier'),
+    gateway: new Doorbell(queue.blocking(), queue.keys, 'gateway'),
+  };
+  const ring = (bell: keyof typeof bells, lane: string) => redis.xadd(queue.keys.bells[bell], '*', 'l', lane);
+  const first = bells.courier.wait(3000);
   await until('someone waits', async () => /blocked_clients:[1-9]/.test(await redis.info('clients')));
-  await redis.xadd(queue.keys.bell, '*', 'l', 'broadcast');
+  await ring('gateway', 'station.zz01');
+  await ring('courier', 'broadcast');
   assert.deepEqual(await first, new Set(['broadcast']));
   // Rings while nobody waits are kept, once the bell has a place to go on from.
-  await redis.xadd(queue.keys.bell, '*', 'l', 'broadcast');
-  await redis.xadd(queue.keys.bell, '*', 'l', 'point-to-point');
-  assert.deepEqual(await bell.wait(3000), new Set(['broadcast', 'point-to-point']));
-  assert.deepEqual(await bell.wait(20), new Set());
+  await ring('courier', 'broadcast');
+  await ring('courier', 'point-to-point');
+  assert.deepEqual(await bells.courier.wait(3000), new Set(['broadcast', 'point-to-point']));
+  assert.deepEqual(await bells.courier.wait(20), new Set());
+  assert.deepEqual(await bells.gateway.wait(20), new Set(), 'it began after the only ring');
+  await ring('gateway', 'station.zz02');
+  assert.deepEqual(await bells.gateway.wait(3000), new Set(['station.zz02']));
 });
 
 test('a blocked read on a server that fell silent ends by itself, and a later one works again', async () => {
-  const bell = new Doorbell(queue.blocking(), queue.keys);
+  const bell = new Doorbell(queue.blocking(), queue.keys, 'courier');
   await bell.wait(10);
   process.kill(server.pid, 'SIGSTOP');
   try {

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis';
 import { Fault } from '../message/codes.ts';
 import type { HotConnection } from './hot-connection.ts';
 import type { SlotKeys } from './keys.ts';
-import { claimScript, confirmScript, renewScript } from './lane-scripts.ts';
-import type { LeaseTimes } from './lanes.ts';
+import { claimScript, confirmScript, releaseScript } from './lease-scripts.ts';
+import type { LeaseTimes } from './lane-turns.ts';
 
 export type StreamPage = { readonly id: string; readonly page: Buffer; readonly journal: Buffer };
 
@@ -44,7 +44,7 @@ export class PageStream {
   }
 
   async release(): Promise<void> {
-    await this.#hot.run(renewScript, [this.#keys.auditMeta], [this.#token, 0]);
+    await this.#hot.run(releaseScript, [this.#keys.auditMeta], [this.#token]);
   }
 
   async read(afterId: string, countMax: number, blockMs: number): Promise<readonly StreamPage[]> {

@@ -3,22 +3,32 @@ import { confirmDurability, type DurabilityLevel } from './durability.ts';
 import { HotConnection } from './hot-connection.ts';
 import { type SlotKeys, slotKeys } from './keys.ts';
 
-export { AcceptLoop } from './accept.ts';
+export { AcceptLoop, type AcceptWork } from './accept.ts';
 export type {
   AcceptBatch,
-  AcceptLane,
   AcceptLimits,
   AcceptReceipt,
-  AcceptWork,
   AppendPage,
+  Obstacles,
+  Resend,
+  Resendable,
+  SharedBody,
   WriterName,
-} from './accept.ts';
-export { decodeEntry, encodeEntry } from './entry.ts';
+} from './batch.ts';
+export { BodyStore } from './body-store.ts';
+export { DeadLetters, type DeadLetter } from './dead-letters.ts';
 export { Doorbell } from './doorbell.ts';
+export { type DecodedEntry, decodeEntry, encodeEntry, isBodyShared } from './entry.ts';
+export { type LaneEntries, LaneEntryList, type NewEntry } from './lane-entries.ts';
+export type { LaneLimits, LeaseTimes, OwnedLane, TakenEntry, Turn } from './lane-turns.ts';
+export { OwnedLanes } from './lanes.ts';
 export { imbalance, type LaneCounts, readLane } from './ledger.ts';
-export { type LeaseTimes, type OwnedLane, OwnedLanes, type Settlement, type TakenEntry } from './lanes.ts';
-export { SlotReader } from './slot-reader.ts';
+export { Overdue, type OverdueEntry } from './overdue.ts';
 export { PageStream } from './page-stream.ts';
+export { ServerClock } from './server-clock.ts';
+export type { ClassSettlement, Settlement, Take } from './settle-call.ts';
+export { SlotReader } from './slot-reader.ts';
+export { type TimedCounts, TimedWork } from './timed-work.ts';
 
 export type QueueOptions = {
   readonly url: string;

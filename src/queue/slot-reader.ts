@@ -1,16 +1,20 @@
 import { Redis } from 'ioredis';
+import { topicNames } from '../message/delivery.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { slotKeys } from './keys.ts';
 import { imbalance, type LaneCounts, readLane } from './ledger.ts';
 import { type StreamPage, streamEntries } from './page-stream.ts';
 
 /** Reads a slot without taking part in it: for commands that look. */
 export class SlotReader {
+  readonly dead: DeadLetters;
   readonly #redis: Redis;
   readonly #keys;
 
   private constructor(redis: Redis, slot: string) {
     this.#redis = redis;
     this.#keys = slotKeys(slot);
+    this.dead = new DeadLetters(redis, this.#keys);
   }
 
   /** Undefined when Redis cannot be reached: the caller may still read what is on disk. */
@@ -41,6 +45,12 @@ export class SlotReader {
       page: fields[1] ?? Buffer.alloc(0),
       journal: fields[3] ?? Buffer.alloc(0),
     }));
+  }
+
+  /** Every lane that ever held something, and the topics. */
+  async lanes(): Promise<readonly string[]> {
+    const known = await this.#redis.smembers(this.#keys.lanes);
+    return [...new Set([...topicNames, ...known.toSorted()])];
   }
 
   async lane(lane: string): Promise<LaneCounts & { readonly imbalance: number }> {

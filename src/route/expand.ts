@@ -2,8 +2,8 @@ import type { DestinationKind, Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { RefusalCode } from '../message/codes.ts';
 
-/** A code that can be delivered to, and the agency or group whose key its copy is sealed to. */
-export type Reached = { readonly code: string; readonly owner: string };
+/** A code that can be delivered to, and the agencies behind it: one of an ORI or a state, every member of a group. */
+export type Reached = { readonly code: string; readonly agencies: readonly string[] };
 
 /** What one written destination reaches, or the code of its refusal. */
 export function expand(
@@ -15,16 +15,18 @@ export function expand(
   switch (kind) {
     case 'ori': {
       const agency = directory.oris.get(text);
-      return agency === undefined ? 'ROUTE_DESTINATION_UNKNOWN' : [{ code: text, owner: agency }];
+      return agency === undefined ? 'ROUTE_DESTINATION_UNKNOWN' : [{ code: text, agencies: [agency] }];
     }
     case 'state': {
       const state = directory.states.get(text);
-      return state === undefined ? 'ROUTE_DESTINATION_UNKNOWN' : [{ code: text, owner: state.system }];
+      return state === undefined ? 'ROUTE_DESTINATION_UNKNOWN' : [{ code: text, agencies: [state.system] }];
     }
     case 'region':
       return statesOf(dialect.regions.get(text) ?? [], directory) ?? 'ROUTE_REGION_UNKNOWN';
-    case 'group':
-      return directory.groups.has(text) ? [{ code: text, owner: text }] : 'ROUTE_GROUP_UNKNOWN';
+    case 'group': {
+      const group = directory.groups.get(text);
+      return group === undefined ? 'ROUTE_GROUP_UNKNOWN' : [{ code: text, agencies: group.members }];
+    }
     case 'all-points':
       return statesOf([...directory.states.keys()], directory) ?? 'ROUTE_DESTINATION_UNKNOWN';
   }
@@ -38,7 +40,7 @@ function statesOf(codes: readonly string[], directory: Directory): readonly Reac
   const reached: Reached[] = [];
   for (const code of codes) {
     const state = directory.states.get(code);
-    if (state !== undefined) reached.push({ code, owner: state.system });
+    if (state !== undefined) reached.push({ code, agencies: [state.system] });
   }
   return reached.length > 0 ? reached : undefined;
 }

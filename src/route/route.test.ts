@@ -2,26 +2,26 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadDialect } from '../dialect/dialect.ts';
-import { loadDirectory } from '../directory/directory.ts';
+import { loadDirectory, type Agency, type Directory } from '../directory/directory.ts';
 import { parse } from '../parse/parse.ts';
 import { route } from './route.ts';
 
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
 const directory = loadDirectory(join(import.meta.dirname, '../../examples/county-099/directory'));
 
-function outcomeOf(key: string, destinations: string) {
+function outcomeOf(key: string, destinations: string, by = directory, fromStation = 'ca-dispatch-cad') {
   const bytes = Buffer.from(`${key}.CA0990100.${destinations}.TXTVIN/1`);
   const parsed = parse({ kind: 'frame', bytes }, dialect);
   assert.ok(parsed.ok);
-  return route({ ...parsed.value, permitted: true, valid: true }, directory, dialect);
+  return route({ ...parsed.value, permitted: true, valid: true }, by, dialect, fromStation);
 }
 
 /** Plans as `destination>recipients` or `[groups]`. */
 function plans(key: string, destinations: string): string[] {
   const outcome = outcomeOf(key, destinations);
   assert.ok(outcome.ok);
-  return outcome.value.map(({ topic, destination, groups, recipients }) => {
-    if (topic === 'point-to-point') {
+  return outcome.value.map(({ lane, destination, groups, recipients }) => {
+    if (lane === 'point-to-point') {
       assert.deepEqual(groups, []);
       return `${destination}>${recipients.join()}`;
     }
@@ -68,4 +68,93 @@ test('one unknown destination refuses the message, naming each unknown one', () 
       ['ROUTE_DESTINATION_UNKNOWN', 28],
     ],
   );
+});
+
+/** Plans as `lane>recipients:destination` or `lane>recipients[groups]`. */
+function lanes(key: string, destinations: string, by?: Directory, fromStation?: string): string[] {
+  const outcome = outcomeOf(key, destinations, by, fromStation);
+  assert.ok(outcome.ok);
+  return outcome.value.map(({ lane, destination, groups, recipients }) => {
+    assert.equal(destination === '', groups.length > 0, 'one or many, never both');
+    return `${lane}>${recipients.join()}${destination === '' ? `[${groups.join()}]` : `:${destination}`}`;
+  });
+}
+
+/** The example with some agencies changed. */
+function withAgencies(changes: Readonly<Record<string, Partial<Agency>>>): Directory {
+  const agencies = Array.from(
+    directory.agencies,
+    ([id, agency]) => [id, { ...agency, ...changes[id] }] as const,
+  );
+  return { ...directory, agencies: new Map(agencies) };
+}
+
+test('an agency that delivers by station gets its copy there instead of on the topic, or beside it', () => {
+  assert.deepEqual(lanes('AM', 'NV0990400.AZ0990600.NV0990300'), [
+    'station.nv-patrol-cad>nv-patrol:NV0990400',
+    'point-to-point>az-police:AZ0990600',
+    'station.az-police-msc>az-police:AZ0990600',
+    'point-to-point>nv-sheriff:NV0990300',
+  ]);
+});
+
+test('a state asked a question is asked on the stations of its system', () => {
+  const by = withAgencies({ 'nv-system': { delivery: 'both' } });
+  assert.deepEqual(lanes('RQ', 'OR.NV', by), [
+    'point-to-point>or-system:OR',
+    'point-to-point>nv-system:NV',
+    'station.nv-system-switch>nv-system:NV',
+  ]);
+});
+
+test('the first station of the list gets the copy, or under policy all each of them', () => {
+  const stations = ['first', 'second', 'third'];
+  const primary = withAgencies({ 'nv-patrol': { stations } });
+  assert.deepEqual(lanes('AM', 'NV0990400', primary), ['station.first>nv-patrol:NV0990400']);
+  const all = withAgencies({ 'nv-patrol': { stations, stationPolicy: 'all' } });
+  assert.deepEqual(lanes('AM', 'NV0990400', all), [
+    'station.first>nv-patrol:NV0990400',
+    'station.second>nv-patrol:NV0990400',
+    'station.third>nv-patrol:NV0990400',
+  ]);
+  assert.deepEqual(lanes('AM', 'GBN03', all, 'second').slice(0, 3), [
+    'broadcast>GBN03[GBN03]',
+    'station.first>nv-patrol[GBN03]',
+    'station.third>nv-patrol[GBN03]',
+  ]);
+});
+
+test('a broadcast stays on its topic, also where stations reach every member, and goes to each station once', () => {
+  const by = withAgencies({
+    'ca-marshal': { delivery: 'station' },
+    'nv-system': { delivery: 'both' },
+    'or-system': { delivery: 'station' },
+  });
+  assert.deepEqual(lanes('AM', 'GBN03'), [
+    'broadcast>GBN03[GBN03]',
+    'station.nv-patrol-cad>nv-patrol[GBN03]',
+    'station.or-sheriff-cad>or-sheriff[GBN03]',
+    'station.az-police-msc>az-police[GBN03]',
+  ]);
+  assert.deepEqual(lanes('AML', 'GBN02.NV.GBN01.OR.NV', by), [
+    'broadcast>GBN02,NV,GBN01,OR[GBN02,NV,GBN01,OR]',
+    'station.ca-marshal-msc>ca-marshal[GBN02,GBN01]',
+    'station.nv-system-switch>nv-system[NV]',
+    'station.or-system-switch>or-system[OR]',
+  ]);
+  assert.deepEqual(lanes('AM', 'G1.H1', by), [
+    'broadcast>AZ,CA,NV,OR,WA[AZ,CA,NV,OR,WA]',
+    'station.nv-system-switch>nv-system[NV]',
+    'station.or-system-switch>or-system[OR]',
+  ]);
+  assert.deepEqual(lanes('AM', 'Z1', by), lanes('AM', 'G1.H1', by));
+});
+
+test('a station gets no copy of its own broadcast, but does get what it writes to itself', () => {
+  assert.deepEqual(lanes('AM', 'GBN03.NV0990400', directory, 'nv-patrol-cad'), [
+    'station.nv-patrol-cad>nv-patrol:NV0990400',
+    'broadcast>GBN03[GBN03]',
+    'station.or-sheriff-cad>or-sheriff[GBN03]',
+    'station.az-police-msc>az-police[GBN03]',
+  ]);
 });

@@ -35,6 +35,14 @@ export class Metrics {
     'messages in one accept call',
     [1, 2, 4, 8, 16, 32, 64, 128, 256],
   );
+  readonly duplicates = this.#counter('tenfour_duplicates_total', 'messages that were sent before', ['line']);
+  readonly notRemembered = this.#counter(
+    'tenfour_control_fields_not_remembered_total',
+    'control fields past a station’s limit: a resend of them is forwarded',
+    [],
+  );
+  readonly timedWork = this.#gauge('tenfour_timed_work', 'timers by what became of them', ['what']);
+  readonly stations = this.#gauge('tenfour_stations', 'stations this gateway delivers to', []);
   readonly memoryShare = this.#gauge('tenfour_redis_memory_share', 'used memory as a share of the limit', []);
   readonly redisUp = this.#gauge('tenfour_redis_up', '1 while calls get replies', []);
   readonly delivered = this.#counter('tenfour_deliveries_total', 'deliveries by outcome', [

@@ -99,7 +99,7 @@ test('/livez answers, /readyz says why not, /metrics is Prometheus text, anythin
 });
 
 test('metrics carry labels of bounded sets only', async () => {
-  const bounded = new Set(['line', 'outcome', 'code', 'link', 'lane']);
+  const bounded = new Set(['line', 'outcome', 'code', 'link', 'lane', 'what']);
   const ours = (await new Metrics().registry.getMetricsAsJSON()).filter(({ name }) =>
     name.startsWith('tenfour_'),
   );

@@ -7,15 +7,16 @@ const cipherName = 'aes-256-gcm';
 const contentKeyBytes = 32;
 /** RFC 3394, section 2.2.3.1: what a wrapped key is checked by. */
 const wrapCheck = Buffer.from('a6a6a6a6a6a6a6a6', 'hex');
+const DOT = 0x2e;
 const sharedHeader = base64url(JSON.stringify({ enc: 'A256GCM' }));
 const sharedHeaderBytes = Buffer.from(sharedHeader);
 
 /** One owner's current key, and the parts of a JWE that are the same for every message to that owner. */
 type Recipient = {
   readonly keyObject: KeyObject;
-  /** Protected header of the compact form. */
-  readonly header: string;
+  /** Protected header of the compact form, and all of that form before its nonce. */
   readonly headerBytes: Buffer;
+  readonly start: Buffer;
   /** Everything of the JSON form's recipient before its wrapped key. */
   readonly jsonStart: string;
 };
@@ -29,7 +30,6 @@ type Recipient = {
 export class BusSealer {
   readonly #recipients: ReadonlyMap<string, Recipient>;
   readonly #nonces = new Nonces();
-  readonly #nonce = Buffer.alloc(Nonces.bytes);
   readonly #contentKey = Buffer.alloc(contentKeyBytes);
 
   private constructor(file: BusKeyFile) {
@@ -59,10 +59,16 @@ export class BusSealer {
     return found;
   }
 
-  #compact(body: Buffer, { keyObject, header, headerBytes }: Recipient): Buffer {
+  #compact(body: Buffer, { keyObject, start, headerBytes }: Recipient): Buffer {
     const { iv, ciphertext, tag } = this.#encrypt(body, keyObject, headerBytes);
-    // The empty part is where another `alg` has its wrapped key.
-    return Buffer.from(`${header}..${iv}.${ciphertext}.${tag}`, 'latin1');
+    const sealed = Buffer.allocUnsafe(start.length + iv.length + ciphertext.length + tag.length + 2);
+    sealed.set(start);
+    let at = start.length + sealed.write(iv, start.length, 'latin1');
+    sealed[at] = DOT;
+    at += 1 + sealed.write(ciphertext, at + 1, 'latin1');
+    sealed[at] = DOT;
+    sealed.write(tag, at + 1, 'latin1');
+    return sealed;
   }
 
   #json(body: Buffer, recipients: readonly Recipient[]): Buffer {
@@ -82,12 +88,12 @@ export class BusSealer {
   }
 
   #encrypt(body: Buffer, keyObject: KeyObject, associatedData: Buffer) {
-    this.#nonces.writeNext(this.#nonce, 0);
-    const cipher = createCipheriv(cipherName, keyObject, this.#nonce);
+    const nonce = this.#nonces.next();
+    const cipher = createCipheriv(cipherName, keyObject, nonce);
     cipher.setAAD(associatedData);
     const ciphertext = base64url(cipher.update(body));
     cipher.final();
-    return { iv: base64url(this.#nonce), ciphertext, tag: base64url(cipher.getAuthTag()) };
+    return { iv: base64url(nonce), ciphertext, tag: base64url(cipher.getAuthTag()) };
   }
 }
 
@@ -97,8 +103,9 @@ function recipient(owner: string, epoch: number, k: string): Recipient {
   const header = base64url(JSON.stringify({ alg: 'dir', enc: 'A256GCM', kid }));
   return {
     keyObject: createSecretKey(k, 'base64url'),
-    header,
     headerBytes: Buffer.from(header),
+    // The empty part is where another `alg` has its wrapped key.
+    start: Buffer.from(`${header}..`),
     jsonStart: `{"header":{"alg":"A256KW","kid":"${kid}"},"encrypted_key":"`,
   };
 }

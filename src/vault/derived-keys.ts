@@ -6,6 +6,13 @@ const keyBytes = 32;
 /** A day of hours from 40 writers; one more costs 15 µs, not a failure. */
 const cachedMax = 1_000;
 
+type DerivedKey = {
+  readonly kid: string;
+  readonly writer: string;
+  readonly hour: number;
+  readonly keyObject: KeyObject;
+};
+
 /**
  * The keys a message is sealed with: one per master key, writer (process) and hour, by HKDF-SHA256. A key thus seals one
  * process's hour of messages, far below what AES-GCM allows, and a leaked one opens no other hour. Nothing is stored:
@@ -14,19 +21,35 @@ const cachedMax = 1_000;
 export class DerivedKeys {
   readonly current: string;
   readonly #masters: ReadonlyMap<string, KeyObject>;
-  readonly #derived = new Map<string, KeyObject>();
+  readonly #derived = new Map<string, DerivedKey>();
+  #last: DerivedKey | undefined;
 
   constructor(file: StorageKeyFile) {
     this.current = file.current;
     this.#masters = new Map(file.keys.map(({ kid, k }) => [kid, createSecretKey(k, 'base64url')]));
   }
 
-  keyFor(kid: string, writer: string, hour: number): KeyObject {
+  /** The key for a message by its id, `<writer>-<sequence>`. Throws VAULT_KEY_MISSING, or VAULT_SEAL_BROKEN for another id. */
+  keyFor(kid: string, messageId: string, hour: number): KeyObject {
+    const writerEnd = messageId.lastIndexOf('-');
+    const last = this.#last;
+    // Nearly always the same one again: it is known without making a name for it.
+    if (
+      last?.hour === hour &&
+      last.kid === kid &&
+      last.writer.length === writerEnd &&
+      messageId.startsWith(last.writer)
+    ) {
+      return last.keyObject;
+    }
+    if (writerEnd < 1) throw new Fault('VAULT_SEAL_BROKEN', 'the message id names no writer');
+    const writer = messageId.slice(0, writerEnd);
     const name = `${kid} ${String(hour)} ${writer}`;
-    return this.#derived.get(name) ?? this.#derive(name, kid, writer, hour);
+    this.#last = this.#derived.get(name) ?? this.#derive(name, kid, writer, hour);
+    return this.#last.keyObject;
   }
 
-  #derive(name: string, kid: string, writer: string, hour: number): KeyObject {
+  #derive(name: string, kid: string, writer: string, hour: number): DerivedKey {
     const master = this.#masters.get(kid);
     if (master === undefined) throw new Fault('VAULT_KEY_MISSING', `no storage key ${kid} in the key file`);
     const info = `tenfour storage 1 ${String(hour)} ${writer}`;
@@ -38,7 +61,8 @@ export class DerivedKeys {
         break;
       }
     }
-    this.#derived.set(name, keyObject);
-    return keyObject;
+    const derived = { kid, writer, hour, keyObject };
+    this.#derived.set(name, derived);
+    return derived;
   }
 }

@@ -2,11 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Nonces } from './nonces.ts';
 
-function next(nonces: Nonces): Buffer {
-  const nonce = Buffer.alloc(Nonces.bytes);
-  nonces.writeNext(nonce, 0);
-  return nonce;
-}
+const next = (nonces: Nonces): Buffer => Buffer.from(nonces.next());
 
 test('counts behind a fixed prefix', () => {
   const nonces = new Nonces();

@@ -20,15 +20,15 @@ export class Nonces {
     this.#drawPrefix();
   }
 
-  /** Writes the next nonce at `offset`. */
-  writeNext(target: Buffer, offset: number): void {
+  /** The next nonce. Always the same buffer, so that a seal makes none: use it before the next call. */
+  next(): Buffer {
     if (this.#counter > counterMax) {
       this.#counter = 0;
       this.#drawPrefix();
     }
     this.#nonce.writeUInt32BE(this.#counter, prefixBytes);
     this.#counter += 1;
-    this.#nonce.copy(target, offset);
+    return this.#nonce;
   }
 
   #drawPrefix(): void {

@@ -113,3 +113,47 @@ test('keeps opening while more writers and hours pass than it remembers keys for
   for (let hour = 0; hour < 1_500; hour += 1) vault.seal(body, { ...at, hour });
   assert.deepEqual(vault.open(sealed, at), body);
 });
+
+test('seals and opens of many writers, hours and agencies in any order do not mix', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.record({
+          agency: fc.constantFrom('sample-pd', 'sample-so', 'é'.repeat(400)),
+          writer: fc.constantFrom('gw1', 'gw1-7', 'gw1-77', 'gw'),
+          hour: fc.constantFrom(0, 1, 489_000),
+          bytes: fc.uint8Array({ maxLength: 50 }),
+        }),
+        { maxLength: 20 },
+      ),
+      (messages) => {
+        const made = messages.map(({ agency, writer, hour, bytes }, n) => {
+          const sealedAt = { agency, messageId: `${writer}-${String(n)}`, hour };
+          return { sealedAt, bytes, sealed: vault.seal(Buffer.from(bytes), sealedAt) };
+        });
+        for (const { sealedAt, bytes, sealed } of made.toReversed()) {
+          assert.deepEqual(vault.open(sealed, sealedAt), Buffer.from(bytes));
+          const { agency, messageId } = sealedAt;
+          const others = [
+            { agency, messageId: `${messageId}0` },
+            { agency: `${agency}x`, messageId },
+            { agency, messageId: `x${messageId}` },
+          ];
+          for (const other of others) {
+            assert.throws(() => vault.open(sealed, other), { code: 'VAULT_SEAL_BROKEN' });
+          }
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('names of any length are bound whole, to their last character', () => {
+  const messageId = `gw1-${'7'.repeat(2_000)}`;
+  const sealed = vault.seal(body, { ...at, messageId });
+  assert.deepEqual(vault.open(sealed, { ...at, messageId }), body);
+  assert.throws(() => vault.open(sealed, { ...at, messageId: `${messageId.slice(0, -1)}8` }), {
+    code: 'VAULT_SEAL_BROKEN',
+  });
+});

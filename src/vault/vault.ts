@@ -10,6 +10,8 @@ const format = 1;
 const cipherName = 'aes-256-gcm';
 const hourBytes = 4;
 const tagBytes = 16;
+/** Of what is made in place; a longer one (ids are far shorter) gets a buffer of its own. */
+const associatedBytesMax = 1024;
 const cipherOptions = { authTagLength: tagBytes } as const;
 
 /** Whose message it is. The lane is left out on purpose: a diverted message must still open. */
@@ -26,6 +28,7 @@ export class StorageVault {
   readonly #keys: DerivedKeys;
   readonly #nonces = new Nonces();
   readonly #currentKid: Buffer;
+  readonly #associated = Buffer.alloc(associatedBytesMax);
 
   private constructor(keys: DerivedKeys) {
     this.#keys = keys;
@@ -40,23 +43,23 @@ export class StorageVault {
   /** Seals `body`. `hour` counts hours since 1970 UTC; it picks the key and need not be exact. */
   seal(body: Buffer, at: SealedFor & { readonly hour: number }): Buffer {
     const kid = this.#currentKid;
-    const keyObject = this.#keys.keyFor(this.#keys.current, writerOf(at.messageId), at.hour);
+    const keyObject = this.#keys.keyFor(this.#keys.current, at.messageId, at.hour);
+    const nonce = this.#nonces.next();
+    const cipher = createCipheriv(cipherName, keyObject, nonce, cipherOptions);
+    cipher.setAAD(this.#associatedData(at));
 
     const nonceAt = 2 + kid.length + hourBytes;
     const tagAt = nonceAt + Nonces.bytes;
     const sealed = Buffer.allocUnsafe(tagAt + tagBytes + body.length);
     sealed[0] = format;
     sealed[1] = kid.length;
-    kid.copy(sealed, 2);
+    sealed.set(kid, 2);
     sealed.writeUInt32BE(at.hour, 2 + kid.length);
-    this.#nonces.writeNext(sealed, nonceAt);
-
-    const cipher = createCipheriv(cipherName, keyObject, sealed.subarray(nonceAt, tagAt), cipherOptions);
-    cipher.setAAD(associatedData(at));
+    sealed.set(nonce, nonceAt);
     // GCM is a stream: update gives everything, final only closes the tag.
-    cipher.update(body).copy(sealed, tagAt + tagBytes);
+    sealed.set(cipher.update(body), tagAt + tagBytes);
     cipher.final();
-    cipher.getAuthTag().copy(sealed, tagAt);
+    sealed.set(cipher.getAuthTag(), tagAt);
     return sealed;
   }
 
@@ -69,9 +72,9 @@ export class StorageVault {
       throw new Fault('VAULT_SEAL_BROKEN', 'not sealed bytes of a format this version knows');
     }
     const kid = sealed.toString('latin1', 2, 2 + kidBytes);
-    const keyObject = this.#keys.keyFor(kid, writerOf(at.messageId), sealed.readUInt32BE(2 + kidBytes));
+    const keyObject = this.#keys.keyFor(kid, at.messageId, sealed.readUInt32BE(2 + kidBytes));
     const decipher = createDecipheriv(cipherName, keyObject, sealed.subarray(nonceAt, tagAt), cipherOptions);
-    decipher.setAAD(associatedData(at));
+    decipher.setAAD(this.#associatedData(at));
     decipher.setAuthTag(sealed.subarray(tagAt, tagAt + tagBytes));
     const body = decipher.update(sealed.subarray(tagAt + tagBytes));
     try {
@@ -85,15 +88,12 @@ export class StorageVault {
     }
     return body;
   }
-}
 
-/** With the agency's length in front no other pair of agency and message id gives the same bytes. */
-const associatedData = ({ agency, messageId }: SealedFor): Buffer =>
-  Buffer.from(`${String(format)}|${String(agency.length)}|${agency}|${messageId}`);
-
-/** The process that accepted the message: its id is `<writer>-<sequence>`. */
-function writerOf(messageId: string): string {
-  const end = messageId.lastIndexOf('-');
-  if (end < 1) throw new Fault('VAULT_SEAL_BROKEN', 'the message id names no writer');
-  return messageId.slice(0, end);
+  /** With the agency's length in front no other pair of agency and message id gives the same bytes. Good until the next call. */
+  #associatedData({ agency, messageId }: SealedFor): Buffer {
+    const text = `${String(format)}|${String(agency.length)}|${agency}|${messageId}`;
+    // A character is at most three bytes of UTF-8; `write` would cut a text that does not fit.
+    if (text.length * 3 > associatedBytesMax) return Buffer.from(text);
+    return this.#associated.subarray(0, this.#associated.write(text));
+  }
 }

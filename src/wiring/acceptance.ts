@@ -20,10 +20,17 @@ export class Acceptance {
   constructor(parts: InboundParts, durable: (frames: readonly FrameItem[]) => void) {
     this.#parts = parts;
     this.#durable = durable;
-    const { config, queue, writer, vault, directory, log } = parts;
-    this.#batch = new InboundBatch(writer, vault, directory.version);
+    const { config, queue, writer, vault, fingerprints, directory, log } = parts;
+    this.#batch = new InboundBatch({
+      writer,
+      vault,
+      fingerprints,
+      directoryVersion: directory.version,
+      copyBytesMax: config.COPY_BYTES_MAX,
+      copiesMax: config.COPIES_MAX,
+    });
     this.#loop = new AcceptLoop<InboundItem>(queue.hot, queue.keys, writer.name, acceptLimits(config), {
-      prepare: (items, full) => this.#batch.build(items, full, Date.now()),
+      prepare: (items, obstacles) => this.#batch.build(items, obstacles, Date.now()),
       settled: (items, batch, receipt) => {
         this.#settled(items, batch, receipt);
       },
@@ -96,6 +103,7 @@ export class Acceptance {
     this.#batch.memoryShare = limit > 0 ? receipt.usedMemory / limit : 0;
     metrics.memoryShare.set(this.#batch.memoryShare);
     metrics.batchMessages.observe(items.length);
+    if (receipt.notRemembered > 0) metrics.notRemembered.inc(receipt.notRemembered);
     metrics.unaccepted.set(this.#loop.waiting);
     this.#durable(items.filter((item) => item.kind === 'frame'));
   }

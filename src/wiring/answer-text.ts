@@ -7,7 +7,8 @@ export const answerOf = (item: FrameItem, gatewayOri: string): Answered => {
   const at = new Date(item.receivedAtMs);
   const count = () => ({ received: from.counts.received, sent: from.counts.countSent() });
   if (refusals.length === 0 && message !== undefined) {
-    const text = () => acceptedText({ message, messageId }, gatewayOri, from.dialect, at, count());
+    const id = item.duplicateOf === '' ? messageId : item.duplicateOf;
+    const text = () => acceptedText({ message, messageId: id }, gatewayOri, from.dialect, at, count());
     return { kind: 'accepted', text };
   }
   const text = () => refusalText({ bytes, message, refusals }, gatewayOri, from.dialect, at, count());

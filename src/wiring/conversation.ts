@@ -2,9 +2,14 @@ import type { Dialect } from '../dialect/dialect.ts';
 import type { Line } from '../directory/directory.ts';
 import { FaultRate, FrameDecoder, type FrameEvent } from '../frame/frame.ts';
 import type { Session } from '../listen/listen.ts';
+import type { PriorityClass } from '../message/delivery.ts';
 import type { Refusal } from '../message/refusal.ts';
 
 const COUNT_MAX = 99_999;
+/** How long a session counts by the most urgent message it sent. */
+const URGENT_MS = 60_000;
+/** Frames read ahead of back-pressure for the sake of a confirmation behind them. */
+const AHEAD_MAX = 16;
 
 /** The two five-digit counters of a line; they wrap to 1 (domain sheet 11). Shared by the line's sessions. */
 export class LineCounts {
@@ -40,11 +45,18 @@ export class Conversation {
   frames = 0;
   refused = 0;
   isPaused = false;
+  /** A delivery is out on this session and not yet confirmed. */
+  isAwaited = false;
+  /** Called when one goes out: a session that back-pressure has paused must then be read. */
+  onAwaiting: () => void = () => undefined;
   /** The peer has finished sending. */
   isEnded = false;
   /** Set once, when the session is being closed for this reason. */
   closingCode = '';
   #insideSince = 0;
+  /** Until it has sent something a session is taken for a query's. */
+  #urgentClass: PriorityClass = 2;
+  #urgentAt = 0;
 
   constructor(session: Session, line: Line, dialect: Dialect, counts: LineCounts) {
     this.session = session;
@@ -59,10 +71,13 @@ export class Conversation {
     return this.#unanswered.length - this.#answeredBefore;
   }
 
-  /** Cuts a chunk into events, after those read ahead before. Keeps the clock of the frame that is still open. */
-  read(chunk: Buffer, now: number): void {
+  /**
+   * Cuts a chunk into events, after those read ahead before; `isTaken` says which somebody else has taken. Keeps the clock of the frame
+   * that is still open.
+   */
+  read(chunk: Buffer, now: number, isTaken: (event: FrameEvent) => boolean): void {
     const events = this.decoder.push(chunk);
-    for (const event of events) this.#ahead.push(event);
+    for (const event of events) if (!isTaken(event)) this.#ahead.push(event);
     if (!this.decoder.isInsideFrame) this.#insideSince = 0;
     else if (this.#insideSince === 0 || events.length > 0) this.#insideSince = now;
   }
@@ -80,8 +95,38 @@ export class Conversation {
     return this.#ahead.length > 0;
   }
 
-  started(now: number): void {
+  /** A confirmation is awaited on this session and there is room to read on for it, whatever the pressure. */
+  get mustBeRead(): boolean {
+    return this.isAwaited && this.#ahead.length < AHEAD_MAX;
+  }
+
+  /** A delivery is out on this session from now on. */
+  awaiting(): void {
+    this.isAwaited = true;
+    this.onAwaiting();
+  }
+
+  /** From now on it is read only while a delivery is out on it; the caller keeps nothing else that comes. */
+  readForConfirmationOnly(): void {
+    if (!this.isAwaited) this.session.pause();
+    else if (this.isPaused) {
+      this.isPaused = false;
+      this.session.resume();
+    }
+  }
+
+  /** A frame of this class is under way. */
+  started(now: number, priorityClass: PriorityClass): void {
     this.#unanswered.push(now);
+    if (priorityClass <= this.#urgentClass || now - this.#urgentAt > URGENT_MS) {
+      this.#urgentClass = priorityClass;
+      this.#urgentAt = now;
+    }
+  }
+
+  /** The most urgent class it sent of late; back-pressure reads it the longer for it. */
+  get urgentClass(): PriorityClass {
+    return this.#urgentClass;
   }
 
   answered(): void {
@@ -108,7 +153,9 @@ export class Conversation {
     return undefined;
   }
 
-  get isDone(): boolean {
-    return this.isEnded && this.unanswered === 0 && !this.hasReadAhead;
+  /** Closes the session when its peer has finished and was told all, or when it is to be closed and was told all. */
+  closeIfDone(): void {
+    if (this.unanswered > 0) return;
+    if (this.closingCode !== '' || (this.isEnded && !this.hasReadAhead)) this.session.close(false);
   }
 }

@@ -2,8 +2,16 @@ import { type JournalEntry, writeJournal } from '../audit/journal.ts';
 import { recordText } from '../audit/record-text.ts';
 import type { AcceptRecord, RefuseRecord } from '../audit/records.ts';
 import type { Delivery, DeliveryPlan } from '../message/delivery.ts';
-import { type AcceptBatch, encodeEntry } from '../queue/queue.ts';
+import {
+  type AcceptBatch,
+  encodeEntry,
+  LaneEntryList,
+  type Obstacles,
+  type SharedBody,
+} from '../queue/queue.ts';
+import type { Fingerprints } from '../vault/fingerprints.ts';
 import type { StorageVault } from '../vault/vault.ts';
+import { BatchResends } from './batch-resends.ts';
 import type { FrameItem, InboundItem } from './inbound-item.ts';
 import type { Writer } from './writer.ts';
 
@@ -13,35 +21,55 @@ const MEMORY_SHARES = { all: 0.9, allButOfficerSafety: 0.8, routine: 0.7 } as co
 const OFFICER_SAFETY_CLASS_MAX = 1;
 const ROUTINE_CLASS_MIN = 3;
 
+export type InboundBatchParts = {
+  readonly writer: Writer;
+  readonly vault: StorageVault;
+  readonly fingerprints: Fingerprints;
+  readonly directoryVersion: string;
+  /** Sealed bytes, and deliveries of a message, up to which each delivery carries a copy of the body. */
+  readonly copyBytesMax: number;
+  readonly copiesMax: number;
+};
+
+/** What a batch stores besides its records. */
+type Stored = {
+  readonly journal: JournalEntry[];
+  readonly lanes: LaneEntryList;
+  readonly bodies: SharedBody[];
+  readonly resends: BatchResends;
+};
+
 /**
  * Builds accept calls: numbers the messages, seals their bodies at flush (so nothing sealed grows old in memory), writes their audit
  * records and lane entries. Building changes nothing that lasts; `stored` moves the numbering on once the call is durable, so a batch
  * may be built again when a lane turned out full.
  */
 export class InboundBatch {
-  readonly #writer: Writer;
-  readonly #vault: StorageVault;
-  readonly #directoryVersion: string;
+  readonly #parts: InboundBatchParts;
   #sequence = 0;
   #sequenceAfter = 0;
   #signedAtMs: number | undefined;
   #head: string | undefined;
+  readonly #askedBodies = new Map<string, string>();
   memoryShare = 0;
 
-  constructor(writer: Writer, vault: StorageVault, directoryVersion: string) {
-    this.#writer = writer;
-    this.#vault = vault;
-    this.#directoryVersion = directoryVersion;
+  constructor(parts: InboundBatchParts) {
+    this.#parts = parts;
   }
 
-  build(items: readonly InboundItem[], fullLanes: ReadonlySet<string>, nowMs: number): AcceptBatch {
+  build(items: readonly InboundItem[], obstacles: Obstacles, nowMs: number): AcceptBatch {
+    const { writer } = this.#parts;
     const records: string[] = [];
-    const journal: JournalEntry[] = [];
-    const lanes = new Map<string, Buffer[]>();
     const counted = new Map<string, { line: string; code: string; n: number }>();
+    const stored: Stored = {
+      journal: [],
+      lanes: new LaneEntryList(),
+      bodies: [],
+      resends: new BatchResends(obstacles, this.#askedBodies),
+    };
     let sequence = this.#sequence;
-    if (this.#head === undefined && this.#writer.isHeadDue(nowMs)) {
-      const head = this.#writer.head(nowMs);
+    if (this.#head === undefined && writer.isHeadDue(nowMs)) {
+      const head = writer.head(nowMs);
       if (head !== undefined) this.#head = recordText(head);
       this.#signedAtMs = nowMs;
     }
@@ -53,61 +81,85 @@ export class InboundBatch {
         continue;
       }
       sequence += 1;
-      item.messageId = `${this.#writer.name.writer}-${String(sequence)}`;
-      this.#refuseWhatDoesNotFit(item, fullLanes);
-      if (item.isCounted) {
-        countRefusal(counted, item);
-        continue;
-      }
-      const sealed = this.#seal(item, nowMs);
-      if (sealed !== undefined) {
-        journal.push({ id: item.messageId, agency: item.from.line.agency, sealed });
-      }
-      if (item.refusals.length > 0) records.push(recordText(this.#refuseRecord(item)));
-      else if (sealed !== undefined) records.push(recordText(this.#accept(item, sealed, lanes)));
+      item.messageId = `${writer.name.writer}-${String(sequence)}`;
+      this.#refuseWhatDoesNotFit(item, obstacles.fullLanes);
+      if (item.isCounted) countRefusal(counted, item);
+      else this.#store(item, nowMs, stored, records);
     }
     for (const { line, code, n } of counted.values()) {
       records.push(recordText({ e: 'refused-count', line, code, n }));
     }
     this.#sequenceAfter = sequence;
-    const page = this.#writer.chain.build(records, writeJournal(journal), nowMs);
-    return { page, lanes: [...lanes].map(([lane, entries]) => ({ lane, entries })) };
+    const page = writer.chain.build(records, writeJournal(stored.journal), nowMs);
+    return {
+      page,
+      lanes: stored.lanes.all,
+      bodies: stored.bodies,
+      resendables: stored.resends.remembered,
+    };
+  }
+
+  #store(item: FrameItem, nowMs: number, stored: Stored, records: string[]): void {
+    const sealed = this.#seal(item, nowMs);
+    if (sealed !== undefined) {
+      stored.journal.push({ id: item.messageId, agency: item.from.line.agency, sealed });
+    }
+    item.duplicateOf = '';
+    if (item.refusals.length > 0) {
+      records.push(recordText(this.#refuseRecord(item)));
+      return;
+    }
+    if (sealed === undefined) return;
+    const before = stored.resends.find(item, this.#parts.fingerprints);
+    if (before?.isSameBody === true) {
+      item.duplicateOf = before.messageId;
+      records.push(recordText({ e: 'duplicate', ...this.#header(item), of: before.messageId }));
+      return;
+    }
+    const accepted = this.#accept(item, sealed, stored);
+    records.push(recordText(before === undefined ? accepted : { ...accepted, reused: 1 }));
   }
 
   /** The last built batch is durable; to be called after its page was committed to the chain. */
   stored(): void {
-    if (this.#signedAtMs !== undefined) this.#writer.signed(this.#writer.chain.n - 1, this.#signedAtMs);
+    const { writer } = this.#parts;
+    if (this.#signedAtMs !== undefined) writer.signed(writer.chain.n - 1, this.#signedAtMs);
     this.#sequence = this.#sequenceAfter;
     this.#head = undefined;
     this.#signedAtMs = undefined;
+    this.#askedBodies.clear();
   }
 
   #refuseWhatDoesNotFit(item: FrameItem, fullLanes: ReadonlySet<string>): void {
     if (item.refusals.length > 0) return;
-    if (item.plans.some(({ topic }) => fullLanes.has(topic))) item.refusals = [{ code: 'QUEUE_LANE_FULL' }];
+    if (item.plans.some(({ lane }) => fullLanes.has(lane))) item.refusals = [{ code: 'QUEUE_LANE_FULL' }];
     else if (this.memoryShare > memoryShareMax(item)) item.refusals = [{ code: 'QUEUE_MEMORY' }];
   }
 
   /** Framing faults have no whole frame to keep. */
   #seal(item: FrameItem, nowMs: number): Buffer | undefined {
     if (item.isFramingFault || item.bytes.length === 0) return undefined;
-    return this.#vault.seal(item.bytes, {
+    return this.#parts.vault.seal(item.bytes, {
       agency: item.from.line.agency,
       messageId: item.messageId,
       hour: Math.floor(nowMs / HOUR_MS),
     });
   }
 
-  #accept(item: FrameItem, sealed: Buffer, lanes: Map<string, Buffer[]>): AcceptRecord {
+  #accept(item: FrameItem, sealed: Buffer, { lanes, bodies }: Stored): AcceptRecord {
     const deliveries: AcceptRecord['deliveries'][number][] = [];
+    const { copyBytesMax, copiesMax } = this.#parts;
+    const copies = item.plans.length;
+    const isShared = copies > 1 && (sealed.length > copyBytesMax || copies > copiesMax);
+    if (isShared) bodies.push({ messageId: item.messageId, references: copies, sealed });
+    const ttlMs = item.from.dialect.keys.get(item.message?.messageKey ?? '')?.expiresMs ?? 0;
     for (const [at, plan] of item.plans.entries()) {
       const delivery = this.#delivery(item, plan, at);
-      const entries = lanes.get(plan.topic);
-      if (entries === undefined) lanes.set(plan.topic, [encodeEntry(delivery, sealed)]);
-      else entries.push(encodeEntry(delivery, sealed));
+      const bytes = encodeEntry(delivery, isShared ? undefined : sealed);
+      lanes.add(plan.lane, item.priorityClass, { bytes, ttlMs });
       deliveries.push({
         d: delivery.deliveryId,
-        lane: plan.topic,
+        lane: plan.lane,
         dest: plan.destination,
         groups: plan.groups,
         to: plan.recipients,
@@ -129,15 +181,18 @@ export class InboundBatch {
       groups: plan.groups,
       recipients: plan.recipients,
       agency: from.line.agency,
+      station: from.line.station,
       dialect: from.dialect.name,
       receivedAtMs: item.receivedAtMs,
-      directoryVersion: this.#directoryVersion,
+      receivedCount: item.receivedCount,
+      directoryVersion: this.#parts.directoryVersion,
       isTest: message?.isTest ?? false,
       traceparent: message?.traceparent ?? '',
       user: message?.user ?? '',
       terminal: message?.terminal ?? '',
       incident: message?.incident ?? '',
       resentOf: '',
+      isNotice: false,
     };
   }
 
@@ -174,7 +229,7 @@ export class InboundBatch {
       cls: item.priorityClass,
       to: message?.destinations.map(({ text }) => text) ?? [],
       bytes: item.bytes.length,
-      dir: this.#directoryVersion,
+      dir: this.#parts.directoryVersion,
       user: message?.user ?? '',
       terminal: message?.terminal ?? '',
       incident: message?.incident ?? '',

@@ -24,6 +24,10 @@ export type FrameItem = {
   readonly isCounted: boolean;
   /** Given when the batch is built; final once it is durable. */
   messageId: string;
+  /** The line's input count this frame was. */
+  receivedCount: number;
+  /** Set while the batch is built: the same message came before, as this id, and goes no further. */
+  duplicateOf: string;
 };
 
 /** A record that stands for itself: a session opened, a chain closed. */

@@ -4,7 +4,9 @@ import type { Directory, Line } from '../directory/directory.ts';
 import type { AcceptLimits, Queue } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Fingerprints } from '../vault/fingerprints.ts';
 import type { StorageVault } from '../vault/vault.ts';
+import type { Stations } from './stations.ts';
 import type { Writer } from './writer.ts';
 
 export type InboundParts = {
@@ -14,6 +16,8 @@ export type InboundParts = {
   readonly lines: readonly Line[];
   readonly queue: Queue;
   readonly vault: StorageVault;
+  readonly fingerprints: Fingerprints;
+  readonly stations: Stations;
   readonly writer: Writer;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -24,7 +28,10 @@ export const acceptLimits = (config: Config): AcceptLimits => ({
   batchBytesMax: config.BATCH_BYTES_MAX,
   laneMessagesMax: config.LANE_MESSAGES_MAX,
   laneBytesMax: config.LANE_BYTES_MAX,
+  laneHoldMs: config.LANE_HOLD_MS,
   auditPagesMax: config.AUDIT_PAGES_MAX,
   auditBytesMax: config.AUDIT_BYTES_MAX,
   recorderSilenceMsMax: config.RECORDER_SILENCE_MS_MAX,
+  resendWindowMs: config.RESEND_WINDOW_MS,
+  resendsPerStationMax: config.RESENDS_PER_STATION_MAX,
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { acknowledge } from '../acknowledge/acknowledge.ts';
+import type { FrameEvent } from '../frame/frame.ts';
 import { LineServer, type Session, type SessionEvents } from '../listen/listen.ts';
 import { Fault } from '../message/codes.ts';
 import { Acceptance } from './acceptance.ts';
@@ -10,6 +11,9 @@ import type { InboundParts } from './inbound-parts.ts';
 import { Pressure } from './pressure.ts';
 import { framingFault, readFrame } from './read-frame.ts';
 import { RefusalBudget } from './refusal-budget.ts';
+
+/** Frames of one session in a batch, by what their sender is told. */
+type Told = { accepted: number; refused: number; duplicates: number };
 
 const CLOCK_MS = 50;
 const CLOSE_MS_MAX = 1000;
@@ -27,6 +31,8 @@ export class Inbound implements SessionEvents {
   readonly #conversations = new Map<Session, Conversation>();
   readonly #counts = new Map<string, LineCounts>();
   readonly #onFailed: (error: Error) => void;
+  /** Read under back-pressure, because a confirmation was awaited on them, and not yet looked through. */
+  readonly #behind = new Set<Conversation>();
   #clock: NodeJS.Timeout | undefined;
   #isDraining = false;
 
@@ -86,6 +92,9 @@ export class Inbound implements SessionEvents {
   async drain(): Promise<void> {
     this.#isDraining = true;
     for (const server of this.#servers) server.stopAccepting();
+    // Sessions are still read for confirmations of what is out to stations, also those that back-pressure had paused.
+    for (const conversation of this.#conversations.values()) conversation.readForConfirmationOnly();
+    await Promise.all([this.#acceptance.idle(), this.#parts.stations.stopSending()]);
     for (const { session } of this.#conversations.values()) session.pause();
     await this.#acceptance.idle();
     for (const { session } of this.#conversations.values()) session.close(false);
@@ -120,10 +129,15 @@ export class Inbound implements SessionEvents {
     if (line === undefined || dialect === undefined || counts === undefined) {
       throw new Fault('DIRECTORY_INVALID', `line ${session.line} is not served`);
     }
-    this.#conversations.set(session, new Conversation(session, line, dialect, counts));
+    const conversation = new Conversation(session, line, dialect, counts);
+    conversation.onAwaiting = () => {
+      this.#pressure.letRead(conversation);
+    };
+    this.#conversations.set(session, conversation);
     this.#parts.metrics.sessions.inc({ line: line.name });
     this.#parts.log.event('session.opened', { line: line.name, session: session.id });
     this.#acceptance.record({ e: 'session', line: line.name, what: 'opened', why: 'connected' });
+    this.#parts.stations.opened(conversation);
   }
 
   rejected(line: string): void {
@@ -136,12 +150,18 @@ export class Inbound implements SessionEvents {
 
   bytes(session: Session, chunk: Buffer): void {
     const conversation = this.#conversations.get(session);
-    if (conversation === undefined || conversation.closingCode !== '' || this.#isDraining) return;
+    if (conversation === undefined || conversation.closingCode !== '') return;
     const strayBefore = conversation.decoder.strayBytes;
-    conversation.read(chunk, performance.now());
+    // What confirms a delivery is taken out first: it must not wait behind frames that back-pressure holds.
+    const isTaken = (event: FrameEvent) =>
+      this.#parts.stations.takes(conversation, event) || this.#isDraining;
+    conversation.read(chunk, performance.now(), isTaken);
+    // Frames that came since are left to their senders.
+    if (this.#isDraining) return;
     const stray = conversation.decoder.strayBytes - strayBefore;
     if (stray > 0) this.#parts.metrics.strayBytes.inc({ line: session.line }, stray);
-    this.#advance(conversation);
+    if (this.#pressure.isOver) this.#behind.add(conversation);
+    else this.#advance(conversation);
     this.#pressure.afterRead(conversation);
   }
 
@@ -153,7 +173,7 @@ export class Inbound implements SessionEvents {
     const conversation = this.#conversations.get(session);
     if (conversation === undefined) return;
     conversation.isEnded = true;
-    this.#closeIfDone(conversation);
+    conversation.closeIfDone();
   }
 
   closed(session: Session): void {
@@ -161,6 +181,8 @@ export class Inbound implements SessionEvents {
     if (conversation === undefined) return;
     this.#conversations.delete(session);
     this.#pressure.forget(conversation);
+    this.#behind.delete(conversation);
+    this.#parts.stations.closed(conversation);
     const { frames, refused, closingCode: code } = conversation;
     const line = conversation.line.name;
     this.#parts.metrics.sessions.dec({ line });
@@ -200,36 +222,48 @@ export class Inbound implements SessionEvents {
     const { from, refusals } = item;
     const code = refusals[0]?.code;
     const isCounted = code !== undefined && this.#budget.isSpent(from.line.name, code, item.startedAt);
-    from.counts.countReceived();
-    from.started(item.startedAt);
+    item.receivedCount = from.counts.countReceived();
+    from.started(item.startedAt, item.priorityClass);
     this.#acceptance.frame(isCounted ? { ...item, isCounted } : item);
   }
 
   #durable(frames: readonly FrameItem[]): void {
-    const touched = new Map<Conversation, { accepted: number; refused: number }>();
+    const touched = new Map<Conversation, Told>();
     const now = performance.now();
     for (const item of frames) {
       let told = touched.get(item.from);
       if (told === undefined) {
-        told = { accepted: 0, refused: 0 };
+        told = { accepted: 0, refused: 0, duplicates: 0 };
         touched.set(item.from, told);
         item.from.session.cork();
       }
+      if (item.duplicateOf !== '') told.duplicates += 1;
       if (item.refusals.length > 0) told.refused += 1;
       else told.accepted += 1;
       this.#answer(item, now);
     }
     const { metrics } = this.#parts;
-    for (const [conversation, { accepted, refused }] of touched) {
+    for (const [conversation, { accepted, refused, duplicates }] of touched) {
       conversation.session.uncork();
       const line = conversation.line.name;
       if (accepted > 0) metrics.messages.inc({ line, outcome: 'accepted' }, accepted);
       if (refused > 0) metrics.messages.inc({ line, outcome: 'refused' }, refused);
+      if (duplicates > 0) metrics.duplicates.inc({ line }, duplicates);
       metrics.lastProgress.set({ link: line }, Date.now() / 1000);
       if (conversation.closingCode === '') this.#advance(conversation);
-      this.#closeIfDone(conversation);
+      conversation.closeIfDone();
     }
-    if (!this.#isDraining) this.#pressure.afterAnswers();
+    if (this.#isDraining) return;
+    this.#catchUp();
+    this.#pressure.afterAnswers();
+  }
+
+  #catchUp(): void {
+    for (const conversation of this.#behind) {
+      if (this.#pressure.isOver) return;
+      this.#behind.delete(conversation);
+      if (conversation.closingCode === '') this.#advance(conversation);
+    }
   }
 
   #answer(item: FrameItem, now: number): void {
@@ -243,11 +277,7 @@ export class Inbound implements SessionEvents {
     // The deadline passed and the line was closed: the outcome is on the record, and nobody is told late.
     if (!session.isOpen) return;
     for (const bytes of acknowledge(line.confirm, answerOf(item, directory.gatewayOri))) session.write(bytes);
-  }
-
-  #closeIfDone(conversation: Conversation): void {
-    const isToldAll = conversation.closingCode !== '' && conversation.unanswered === 0;
-    if (isToldAll || conversation.isDone) conversation.session.close(false);
+    if (refusals.length > 0) this.#parts.stations.answered(from);
   }
 
   #tick(now: number): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createSigningKey, HeadSigner } from '../audit/signing.ts';
 import { Fault } from '../message/codes.ts';
 import { BusSealer } from '../vault/bus-sealer.ts';
+import { Fingerprints } from '../vault/fingerprints.ts';
 import { createBusKeyFile, createStorageKeyFile, StorageVault } from '../vault/vault.ts';
 
 const STORAGE = 'storage.json';
@@ -28,6 +29,10 @@ export class KeysFolder {
 
   vault(): StorageVault {
     return StorageVault.fromKeyFile(join(this.#folder, STORAGE));
+  }
+
+  fingerprints(): Fingerprints {
+    return Fingerprints.fromKeyFile(join(this.#folder, STORAGE));
   }
 
   busSealer(): BusSealer {

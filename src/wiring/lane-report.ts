@@ -1,7 +1,11 @@
+import type { DeliveryOutcome } from '../audit/records.ts';
 import type { BusFault } from '../deliver/deliver.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { Parcel } from './parcel.ts';
+import type { Fate, Parcel } from './parcel.ts';
+
+/** What keeps a lane from going on; `busCode` is what the far end called it, empty for a station. */
+type Trouble = Pick<BusFault, 'busCode'> & { readonly code: string };
 
 /** What one lane shows of itself: metrics of all it does, log events only of what is out of the ordinary. */
 export class LaneReport {
@@ -28,7 +32,7 @@ export class LaneReport {
     this.#metrics.busFaults.inc({ lane: this.#lane, code });
   }
 
-  holding({ code, busCode }: BusFault, tries: number): void {
+  holding({ code, busCode }: Trouble, tries: number): void {
     if (!this.#isHolding) this.#log.event('lane.holding', { lane: this.#lane, code, busCode, tries });
     this.#setHolding(true);
   }
@@ -43,23 +47,24 @@ export class LaneReport {
     this.#setHolding(false);
   }
 
-  settled(parcels: readonly Parcel[], nowMs: number): void {
+  settled<C>(parcels: readonly Parcel<C>[], nowMs: number): void {
+    if (parcels.length === 0) return;
     const lane = this.#lane;
-    let delivered = 0;
-    for (const { failure, delivery } of parcels) {
-      if (failure === undefined) {
-        delivered += 1;
+    const counts = new Map<DeliveryOutcome, number>();
+    for (const { fate, delivery } of parcels) {
+      const outcome = fate?.outcome ?? 'delivered';
+      counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+      if (outcome === 'delivered')
         this.#metrics.deliverSeconds.observe((nowMs - (delivery?.receivedAtMs ?? nowMs)) / 1000);
-        continue;
-      }
-      const { code, busCode } = failure;
-      this.#log.event('letter.dead', { lane, deliveryId: delivery?.deliveryId ?? '', code, busCode });
+      else if (outcome === 'dead') this.#dead(delivery?.deliveryId ?? '', fate);
     }
-    this.#metrics.delivered.inc({ lane, outcome: 'delivered' }, delivered);
-    if (delivered < parcels.length) {
-      this.#metrics.delivered.inc({ lane, outcome: 'dead' }, parcels.length - delivered);
-    }
+    for (const [outcome, count] of counts) this.#metrics.delivered.inc({ lane, outcome }, count);
     this.#metrics.lastProgress.set({ link: lane }, nowMs / 1000);
+  }
+
+  #dead(deliveryId: string, fate: Fate | undefined): void {
+    const { code = '', busCode = '' } = fate ?? {};
+    this.#log.event('letter.dead', { lane: this.#lane, deliveryId, code, busCode });
   }
 
   #setHolding(isHolding: boolean): void {

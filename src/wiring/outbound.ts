@@ -1,18 +1,26 @@
-import type { AuditRecord } from '../audit/records.ts';
 import type { Config } from '../config/config.ts';
-import { TopicBus } from '../deliver/deliver.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import type { Directory } from '../directory/directory.ts';
+import { type ReadyMessage, TopicBus } from '../deliver/deliver.ts';
 import { topicNames } from '../message/delivery.ts';
-import { Doorbell, OwnedLanes, type Queue } from '../queue/queue.ts';
+import { BodyStore, Doorbell, type OwnedLanes, type Queue, ServerClock, TimedWork } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { BusSealer } from '../vault/bus-sealer.ts';
 import type { StorageVault } from '../vault/vault.ts';
-import { LaneCourier } from './lane-courier.ts';
+import { Expiry } from './expiry.ts';
+import { LaneDrive } from './lane-drive.ts';
+import { type LaneRecord, openLanes } from './lane-record.ts';
+import { LaneReport } from './lane-report.ts';
+import { Notices } from './notices.ts';
 import { ParcelMaker } from './parcel.ts';
+import { loadForTopic, TopicWay } from './topic-way.ts';
 import type { Writer } from './writer.ts';
 
 export type OutboundParts = {
   readonly config: Config;
+  readonly directory: Directory;
+  readonly dialects: ReadonlyMap<string, Dialect>;
   readonly queue: Queue;
   readonly vault: StorageVault;
   readonly busSealer: BusSealer;
@@ -22,82 +30,151 @@ export type OutboundParts = {
   readonly metrics: Metrics;
 };
 
-const BELL_MS = 1000;
-const NO_JOURNAL = Buffer.alloc(0);
+type TopicLane = { readonly drive: LaneDrive<ReadyMessage>; readonly way: TopicWay };
 
-/** From Redis to the bus: every topic lane, each driven on its own, woken by one doorbell, written in one chain. */
+const BELL_MS = 1000;
+const SWEEP_MS = 1000;
+/** Batches of a class held: one on its way and two behind it. */
+const BATCHES_HELD = 3;
+
+/**
+ * From Redis to the bus: every topic lane, each driven on its own, woken by one doorbell, written in one chain. It keeps the slot's time
+ * too: what waited too long is taken off, whoever's lane it is.
+ */
 export class Outbound {
   readonly #parts: OutboundParts;
   readonly #bus: TopicBus;
-  readonly #lanes: OwnedLanes<AuditRecord>;
-  readonly #couriers: readonly LaneCourier[];
+  readonly #clock: ServerClock;
+  readonly #lanes: OwnedLanes<LaneRecord>;
+  readonly #topics: ReadonlyMap<string, TopicLane>;
+  readonly #expiry: Expiry;
+  #timed: TimedWork | undefined;
   #runs: readonly Promise<void>[] = [];
   #renewals: NodeJS.Timeout | undefined;
   #isStopping = false;
 
   constructor(parts: OutboundParts) {
     this.#parts = parts;
-    const { config, queue, writer, vault, busSealer } = parts;
+    const { config, queue, writer, vault, directory, dialects, log, metrics } = parts;
     this.#bus = new TopicBus({
       connectionString: parts.connectionString,
       timeoutMs: config.BUS_TIMEOUT_MS,
       batchBytesMax: config.BUS_BATCH_BYTES_MAX,
     });
-    this.#lanes = new OwnedLanes<AuditRecord>({
-      connection: queue.hot,
-      keys: queue.keys,
-      writer: writer.name,
-      lease: { leaseMs: config.LEASE_MS, marginMs: config.LEASE_MARGIN_MS },
-      deadMax: config.DEAD_MAX,
-      build: (records) => writer.chain.build(records, NO_JOURNAL, Date.now()),
-      commit: (page) => {
-        writer.chain.commit({ ...page, writer: writer.name.writer });
+    this.#clock = new ServerClock((jumpMs) => {
+      log.event('clock.jumped', { jumpMs });
+    });
+    this.#lanes = openLanes(config, queue, writer, this.#clock);
+    const { gatewayOri, version: directoryVersion } = directory;
+    const notices = new Notices({
+      writer: writer.name.writer,
+      vault,
+      gatewayOri,
+      dialects,
+      directoryVersion,
+    });
+    this.#expiry = new Expiry({ queue, lanes: this.#lanes, clock: this.#clock, notices, metrics });
+    this.#topics = new Map(topicNames.map((lane) => [lane, this.#topicLane(lane, notices)]));
+  }
+
+  #topicLane(lane: string, notices: Notices): TopicLane {
+    const { config, vault, queue, busSealer, log, metrics } = this.#parts;
+    const sender = this.#bus.topic(lane);
+    const report = new LaneReport(lane, log, metrics);
+    const way = new TopicWay({
+      lanes: this.#lanes,
+      sender,
+      report,
+      config,
+      retryLater: (ms) => {
+        this.#timed?.retryLater(lane, ms);
       },
     });
-    this.#couriers = topicNames.map((lane) => {
-      const sender = this.#bus.topic(lane);
-      const parcels = new ParcelMaker(vault, busSealer, sender);
-      const { log, metrics } = parts;
-      return new LaneCourier({ lane, lanes: this.#lanes, sender, parcels, config, log, metrics });
+    const bodies = new BodyStore(queue.side, queue.keys);
+    const drive = new LaneDrive<ReadyMessage>({
+      lane,
+      lanes: this.#lanes,
+      parcels: new ParcelMaker(vault, bodies, loadForTopic(busSealer, sender)),
+      way,
+      notices,
+      clock: this.#clock,
+      report,
+      log,
+      takeMax: config.TAKE_MESSAGES_MAX,
+      classMax: config.TAKE_MESSAGES_MAX * BATCHES_HELD,
+      sweepMs: SWEEP_MS,
     });
+    return { drive, way };
   }
 
   /** Opens the chain and starts every lane. `onFault` is called once, if a lane ends by a fault no retry mends. */
   async start(onFault: (error: unknown) => void): Promise<void> {
-    await this.#lanes.append([this.#parts.writer.opening]);
-    this.#runs = this.#couriers.map(async (courier) => {
+    const { config, writer, log } = this.#parts;
+    await this.#lanes.append([{ record: writer.opening }]);
+    this.#timed = await TimedWork.open({
+      url: config.REDIS_URL,
+      slot: config.SLOT,
+      role: 'courier',
+      instance: config.INSTANCE,
+      handlers: {
+        retry: (lane) => {
+          this.#topics.get(lane)?.way.retry();
+        },
+        expiry: () => this.#expiry.byDeadline(),
+        sweep: () => this.#expiry.byHold(),
+      },
+      expiryMs: config.EXPIRY_MS,
+      sweepMs: config.SWEEP_MS,
+      onFault: (code) => {
+        log.event('timed.fault', { code });
+      },
+    });
+    this.#runs = this.#drives.map(async (drive) => {
       try {
-        await courier.run();
+        await drive.run();
       } catch (error) {
         onFault(error);
       }
     });
     this.#renewals = setInterval(() => {
-      for (const courier of this.#couriers) void courier.renew();
+      // Redis may be away: the next turn of each lane finds out, and the lease runs meanwhile.
+      this.#renew().catch(() => undefined);
       this.#signHead().catch(onFault);
-    }, this.#parts.config.LEASE_MS / 3);
+      this.#showTimed();
+    }, config.LEASE_MS / 3);
     void this.#listenToBell();
+  }
+
+  get #drives(): readonly LaneDrive<ReadyMessage>[] {
+    return [...this.#topics.values()].map(({ drive }) => drive);
   }
 
   get reasons(): readonly string[] {
     const reasons: string[] = [];
     if (this.#isStopping) reasons.push('DRAINING');
     if (this.#parts.queue.hot.isDown) reasons.push('REDIS_DOWN');
-    for (const { lane, isOwner, isHolding } of this.#couriers) {
-      if (!isOwner) reasons.push(`LANE_NOT_OWNED ${lane}`);
+    for (const { lane, owned, isHolding } of this.#drives) {
+      if (owned === undefined) reasons.push(`LANE_NOT_OWNED ${lane}`);
       if (isHolding) reasons.push(`LANE_HOLDING ${lane}`);
     }
     return reasons;
   }
 
+  async #renew(): Promise<void> {
+    // A lane that was lost meets the fence at its next turn and says so.
+    await this.#lanes.renew(this.#drives.flatMap(({ owned }) => (owned === undefined ? [] : [owned])));
+  }
+
+  #showTimed(): void {
+    for (const [what, count] of Object.entries(this.#timed?.counts ?? {}))
+      this.#parts.metrics.timedWork.set({ what }, count);
+  }
+
   async #listenToBell(): Promise<void> {
-    const bell = new Doorbell(this.#parts.queue.blocking(), this.#parts.queue.keys);
+    const bell = new Doorbell(this.#parts.queue.blocking(), this.#parts.queue.keys, 'courier');
     while (!this.#isStopping) {
       try {
-        const rung = await bell.wait(BELL_MS);
-        for (const courier of this.#couriers) {
-          if (rung.size === 0 || rung.has(courier.lane)) courier.wake();
-        }
+        for (const lane of await bell.wait(BELL_MS)) this.#topics.get(lane)?.drive.wake();
       } catch {
         // A broken connection is made again by its client; meanwhile the lanes sweep by themselves each second.
         await new Promise((resolve) => setTimeout(resolve, BELL_MS));
@@ -110,17 +187,21 @@ export class Outbound {
     const head = this.#parts.writer.head(Date.now());
     if (head === undefined) return;
     this.#parts.writer.signed(this.#parts.writer.chain.n, Date.now());
-    await this.#lanes.append([head]);
+    await this.#lanes.append([{ record: head }]);
   }
 
   /** SIGTERM: settle what is at the bus, give the lanes back, sign and close the chain. */
   async drain(): Promise<void> {
     this.#isStopping = true;
-    for (const courier of this.#couriers) courier.stop();
+    for (const drive of this.#drives) drive.stop();
     await Promise.all(this.#runs);
     clearInterval(this.#renewals);
+    await this.#timed?.close();
     const head = this.#parts.writer.head(Date.now());
-    await this.#lanes.append([...(head === undefined ? [] : [head]), { e: 'close' }]);
+    await this.#lanes.append([
+      ...(head === undefined ? [] : [{ record: head }]),
+      { record: { e: 'close' as const } },
+    ]);
     await this.#bus.close();
   }
 }

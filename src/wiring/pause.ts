@@ -1,20 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
-/** A wait that somebody else may end. One at a time. */
+/** A wait that somebody else may end. One at a time; an end before the wait counts for the next one. */
 export class Pause {
   #end: (() => void) | undefined;
+  #isEnded = false;
 
-  async wait(ms: number): Promise<void> {
-    const gone = new AbortController();
-    const ended = new Promise<void>((resolve) => {
-      this.#end = resolve;
-    });
-    await Promise.race([sleep(ms, undefined, { signal: gone.signal }).catch(() => undefined), ended]);
-    gone.abort();
-    this.#end = undefined;
+  /** Waits `ms`, or until ended, or until one of `others` settles. Rejects as they do. */
+  async wait(ms: number, ...others: readonly Promise<unknown>[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      if (this.#isEnded) return;
+      const ended = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, ms);
+        this.#end = resolve;
+      });
+      await Promise.race([ended, ...others]);
+    } finally {
+      clearTimeout(timer);
+      this.#end = undefined;
+      this.#isEnded = false;
+    }
   }
 
   end(): void {
+    this.#isEnded = true;
     this.#end?.();
   }
 }

@@ -45,6 +45,8 @@ export const readFrame = (
     isFramingFault: false,
     isCounted: false,
     messageId: '',
+    receivedCount: 0,
+    duplicateOf: '',
   });
 
   const read = parse(frame, dialect);
@@ -58,7 +60,7 @@ export const readFrame = (
   const validated = sinceUs();
   const checked = { parse: parsed, authorize: authorized, validate: validated };
   if (!valid.ok) return item(read.value, valid.refusals, [], checked);
-  const routed = route(valid.value, directory, dialect);
+  const routed = route(valid.value, directory, dialect, line.station);
   const stamps = { parse: parsed, authorize: authorized, validate: validated, route: sinceUs() };
   if (!routed.ok) return item(valid.value, routed.refusals, [], stamps);
   return item(valid.value, [], routed.value, stamps);
@@ -79,4 +81,6 @@ export const framingFault = (refusal: Refusal, from: Conversation, nowMs: number
   isFramingFault: true,
   isCounted: false,
   messageId: '',
+  receivedCount: 0,
+  duplicateOf: '',
 });

@@ -9,6 +9,7 @@ import { KeysFolder } from './keys-folder.ts';
 import { Outbound } from './outbound.ts';
 import { type Role, RoleProcess } from './process.ts';
 import { startRecording } from './recording.ts';
+import { Stations } from './stations.ts';
 import { Writer } from './writer.ts';
 
 export type RoleName = 'gateway' | 'courier' | 'recorder';
@@ -32,16 +33,22 @@ const startGateway = async (config: Config): Promise<Role> => {
   const shared = new RoleProcess('gateway', config);
   const directory = loadDirectory(config.DIRECTORY);
   const lines = servedLines(directory, config.LINES);
-  const dialects = loadDialects(config.PROTOCOLS, lines);
+  // Deliveries to stations may have come in on any line of the directory.
+  const dialects = loadDialects(config.PROTOCOLS, [...directory.lines.values()]);
   const keys = new KeysFolder(config.KEYS);
-  const [vault, signer] = [keys.vault(), keys.signer()];
+  const [vault, signer, fingerprints] = [keys.vault(), keys.signer(), keys.fingerprints()];
   const opsPort = await shared.serve();
   const queue = await shared.openQueue();
-  const writer = await Writer.open(queue, 'gateway', config.INSTANCE, VERSION, signer, config.HEAD_MS);
+  const openWriter = (role: string): Promise<Writer> =>
+    Writer.open(queue, role, config.INSTANCE, VERSION, signer, config.HEAD_MS);
+  const writer = await openWriter('gateway');
   const { log, metrics } = shared;
-  const parts = { config, directory, dialects, lines, queue, vault, writer, log, metrics };
-  const inbound = new Inbound(parts, shared.fail);
+  const parts = { config, directory, dialects, queue, vault, log, metrics };
+  // What goes out to stations is settled beside the accepting, so it has a chain of its own.
+  const stations = new Stations({ ...parts, writer: await openWriter('stations') });
+  const inbound = new Inbound({ ...parts, lines, fingerprints, stations, writer }, shared.fail);
   shared.reasons = () => inbound.reasons;
+  await stations.start(shared.fail);
   const linePorts = await inbound.start();
   started(shared, 'gateway', config, writer, opsPort, directory.version);
   return {
@@ -51,6 +58,7 @@ const startGateway = async (config: Config): Promise<Role> => {
     drain: async () => {
       log.event('process.draining', { role: 'gateway' });
       await inbound.drain();
+      await stations.close();
       queue.close();
       await shared.close();
     },
@@ -59,6 +67,8 @@ const startGateway = async (config: Config): Promise<Role> => {
 
 const startCourier = async (config: Config): Promise<Role> => {
   const shared = new RoleProcess('courier', config);
+  const directory = loadDirectory(config.DIRECTORY);
+  const dialects = loadDialects(config.PROTOCOLS, [...directory.lines.values()]);
   const keys = new KeysFolder(config.KEYS);
   const [vault, busSealer, signer] = [keys.vault(), keys.busSealer(), keys.signer()];
   const connectionString = readSecret(config.BUS_FILE);
@@ -68,6 +78,8 @@ const startCourier = async (config: Config): Promise<Role> => {
   const { log, metrics } = shared;
   const outbound = new Outbound({
     config,
+    directory,
+    dialects,
     queue,
     vault,
     busSealer,
@@ -78,7 +90,7 @@ const startCourier = async (config: Config): Promise<Role> => {
   });
   shared.reasons = () => outbound.reasons;
   await outbound.start(shared.fail);
-  started(shared, 'courier', config, writer, opsPort, '');
+  started(shared, 'courier', config, writer, opsPort, directory.version);
   return {
     opsPort,
     linePorts: NO_LINES,

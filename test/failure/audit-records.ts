@@ -52,3 +52,10 @@ export function refusalCodes(
   }
   return counts;
 }
+
+/** Messages refused on any line, singly recorded and counted ones together. */
+export const refusedMessages = (records: readonly AuditRecord[]): number =>
+  records.reduce((sum, record) => {
+    if (record.e === 'refused-count') return sum + record.n;
+    return record.e === 'refuse' ? sum + 1 : sum;
+  }, 0);

@@ -25,7 +25,7 @@ export class RawLine {
   }
 
   /** Resolves when connected, or when the far side closed at once. */
-  static async open(site: Site, line: string): Promise<RawLine> {
+  static async open(site: Pick<Site, 'linePorts'>, line: string): Promise<RawLine> {
     const raw = new RawLine(site.linePorts.get(line) ?? 0);
     await raw.until(() => raw.isClosed || raw.socket.readyState === 'open', 'connected');
     return raw;

@@ -7,9 +7,11 @@ import { BusReader } from '../../loadtest/witness/bus-reader.ts';
 import { readKeys } from '../../loadtest/witness/opened-body.ts';
 import { untilRecorded } from './audit-records.ts';
 import { framed, RawLine } from './raw-line.ts';
+import { exampleStations, RawStation, sendTexts } from './raw-station.ts';
 import { assertRecordWhole, readLedger, shortTimes, untilDelivered, withSite } from './trial.ts';
 
 const ackTimeoutMs = 1_200;
+const leaseMs = Number(shortTimes.TENFOUR_LEASE_MS);
 const vehicleQuery = (control: string): string =>
   framed(`RQ.CA0990100.NV.*${control}.TXT\r\nLIC/ZZZ9999.LIY/2026.LIT/PC`);
 
@@ -82,3 +84,40 @@ test('says neither yes nor no while Redis does not answer, closes the line, and 
     await assertRecordWhole(site);
   });
 });
+
+for (const spec of exampleStations.filter(({ confirm }) => confirm !== 'none')) {
+  test(`keeps what ${spec.line} (${spec.confirm}) confirms while Redis does not answer, sends it nothing twice and stops in time`, {
+    timeout: 40_000,
+  }, async () => {
+    const settings = { ...shortTimes, TENFOUR_ATTEMPT_TIMEOUT_MS: '300' };
+    await withSite({ settings }, async (site) => {
+      const controls = Array.from({ length: 12 }, (_, at) => `S${String(at)}`);
+      const station = await RawStation.open(site, spec);
+      await sendTexts(site, spec.ori, controls);
+      const [first] = await station.take(1);
+      const out = await station.next();
+
+      process.kill(site.redis.pid, 'SIGSTOP');
+      const came = [first, out];
+      try {
+        // The lease runs out meanwhile: whoever cannot renew it does not go on with what it holds in memory.
+        await sleep(leaseMs);
+        station.confirm(out);
+        await sleep(300);
+        assert.equal(station.raw.answers.length, came.length, 'nothing leaves without a lease');
+      } finally {
+        process.kill(site.redis.pid, 'SIGCONT');
+      }
+      came.push(...(await station.take(controls.length - came.length)));
+      await untilDelivered(site);
+      assert.deepEqual(
+        came.map((frame) => frame?.control),
+        controls,
+      );
+      assert.ok(came.every((frame) => frame?.isMarked === false));
+      assert.equal(station.raw.answers.length, controls.length, 'nothing came twice');
+      await assertRecordWhole(site);
+      station.raw.close();
+    });
+  });
+}

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Child, type Site } from '../../src/simulate/site/site.ts';
 import { readRecords } from './audit-records.ts';
-import { assertRecordWhole, shortTimes, untilDelivered, withSite } from './trial.ts';
+import { atStations, settledWhole } from './settled.ts';
+import { shortResend, shortTimes, withSite } from './trial.ts';
 import { WitnessProcess } from './witness-process.ts';
 
-const perSecond = 500;
+const perSecond = 400;
 /** Longer than lease and margin together: whoever sleeps so long has lost what it owned. */
 const sleepMs = 1_600;
 
@@ -15,24 +16,22 @@ const sleepMs = 1_600;
 const secondOf = (site: Site, role: 'courier' | 'recorder'): Child =>
   new Child(`${role}-two`, [role], { ...site.env, TENFOUR_INSTANCE: 'two' }, site.folder);
 
-async function settleAll(site: Site, witness: WitnessProcess): Promise<void> {
-  await witness.stopSending();
-  await untilDelivered(site);
-  await witness.end();
-  const settlement = witness.settle();
-  assert.ok(settlement.ok, JSON.stringify(settlement, null, 1));
-  assert.equal(settlement.holes.total, 0);
-  await assertRecordWhole(site);
-}
-
 test('a courier that slept past its lease is shut out, and what it still holds is sent by nobody twice without a mark', {
   timeout: 60_000,
 }, async (t) => {
-  await withSite({ settings: shortTimes, isBusDurable: true }, async (site) => {
+  // Only duplicate detection can swallow a batch that was half way to the bus when its sender fell asleep: it leaves, unmarked, when the
+  // sender wakes up and before it can know.
+  const options = {
+    settings: shortTimes,
+    editLine: shortResend,
+    isBusDurable: true,
+    isRepeatSwallowed: true,
+  };
+  await withSite(options, async (site) => {
     const [first, second] = [site.courier, secondOf(site, 'courier')];
     t.after(() => second.kill9());
     await second.start();
-    const witness = await WitnessProcess.start(site, { perSecond });
+    const witness = await WitnessProcess.start(site, { ...atStations, perSecond });
     t.after(() => {
       witness.kill();
     });
@@ -44,7 +43,8 @@ test('a courier that slept past its lease is shut out, and what it still holds i
       sleeper.signal('SIGCONT');
       await sleep(300);
     }
-    await settleAll(site, witness);
+    const { holes, expired, unconfirmed, dead } = await settledWhole(t, site, witness);
+    assert.deepEqual([holes.total, expired, unconfirmed, dead], [0, 0, 0, 0]);
     for (const child of [first, second]) {
       assert.ok(child.isRunning, `${child.name} lives on`);
       assert.match(
@@ -60,13 +60,13 @@ test('a courier that slept past its lease is shut out, and what it still holds i
 test('a recorder that dies is replaced by the one that waits, in the same folder, and no page is missing or found broken', {
   timeout: 60_000,
 }, async (t) => {
-  await withSite({ settings: shortTimes }, async (site) => {
+  await withSite({ settings: shortTimes, editLine: shortResend }, async (site) => {
     let [holder, standby] = [site.recorder, secondOf(site, 'recorder')];
     const second = standby;
     t.after(() => second.kill9());
     // It is ready only once it holds the slot.
     let standbyReady = standby.start();
-    const witness = await WitnessProcess.start(site, { perSecond });
+    const witness = await WitnessProcess.start(site, { ...atStations, perSecond });
     t.after(() => {
       witness.kill();
     });
@@ -77,11 +77,12 @@ test('a recorder that dies is replaced by the one that waits, in the same folder
       [holder, standby] = [standby, holder];
       standbyReady = standby.start();
     }
-    await settleAll(site, witness);
+    const { told, holes } = await settledWhole(t, site, witness);
+    assert.equal(holes.total, 0);
     assert.equal(await holder.stop(), 0);
     await standbyReady;
     const accepted = (await readRecords(site)).filter(({ e }) => e === 'accept').length;
-    assert.equal(accepted, witness.settle().told.acked);
+    assert.equal(accepted, told.acked);
     for (const { logPath } of [holder, standby])
       assert.doesNotMatch(readFileSync(logPath, 'utf8'), /recorder\.finding/);
     assert.equal(await standby.stop(), 0);

@@ -42,7 +42,7 @@ function travelFrame(frame: Frame, line: Line, dialect: Dialect, directory: Dire
     then(parsed, (message) => authorize(message, line, dialect)),
     (permitted) => validate(permitted, dialect),
   );
-  const routed = then(valid, (message) => route(message, directory, dialect));
+  const routed = then(valid, (message) => route(message, directory, dialect, line.station));
   if (!parsed.ok) return { refusals: parsed.refusals };
   if (!routed.ok) return { refusals: routed.refusals };
   return { message: written(parsed.value, dialect), deliveries: routed.value };

@@ -27,6 +27,22 @@ export type Refused = Found & {
   };
 };
 
+/** What a station is sent of an accepted message: `plain` the first time, `marked` when it may have been sent before. */
+export type Output = Found & {
+  readonly copy: {
+    /** The example line the message comes in on, and the lane its copy goes out on. */
+    readonly line: string;
+    readonly lane: string;
+    /** ISO 8601, UTC. */
+    readonly receivedAt: string;
+    readonly receivedCount: number;
+    readonly sentAt: string;
+    readonly sentCount: number;
+  };
+  readonly plain: Buffer;
+  readonly marked: Buffer;
+};
+
 /** Names of the dialect folders there are: a new one is found, not listed. */
 export function dialectNames(): string[] {
   return folders(protocols).filter((name) => existsSync(join(protocols, name, 'dialect.json')));
@@ -51,7 +67,16 @@ export function refusedSamples(): Refused[] {
   }));
 }
 
-function found(kind: 'accepted' | 'refused'): Found[] {
+export function outputSamples(): Output[] {
+  return found('output').map((sample) => ({
+    ...sample,
+    copy: json(sample.folder, 'delivery.json') as Output['copy'],
+    plain: readFileSync(join(sample.folder, 'plain.msg')),
+    marked: readFileSync(join(sample.folder, 'marked.msg')),
+  }));
+}
+
+function found(kind: 'accepted' | 'refused' | 'output'): Found[] {
   return dialectNames().flatMap((dialect) =>
     folders(join(protocols, dialect, 'samples', kind)).map((name) => {
       const folder = join(protocols, dialect, 'samples', kind, name);

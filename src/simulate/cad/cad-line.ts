@@ -8,6 +8,20 @@ export type Told =
   | { readonly kind: 'nak' }
   | { readonly kind: 'silent' };
 
+/** What a station on a line says to a message it was sent; `silent` is a station that hangs. */
+export type Verdict = 'accept' | 'refuse' | 'silent';
+
+export type CadOptions = {
+  /** The ORI its receipts are signed with, on an application line. */
+  readonly ori?: string;
+  /** Asked for every message the line is sent. Without it all are accepted. */
+  readonly onDelivery?: (text: string) => Verdict;
+};
+
+const GATEWAY_ORI = 'CAGWY0000';
+/** Statuses of notices: what became of an earlier message. Any other says no to the frame just sent. */
+const NOTICE = /^\.7[345]\. /m;
+const SENT_COUNT = /^[^\r\n]*\r\n[^\r\n]*\r\n\S+ \S+ (\d{5})/;
 const STX = 0x02;
 const ETX = 0x03;
 const ACK = 0x06;
@@ -18,18 +32,23 @@ const ANSWER_MS_MAX = 15_000;
 /**
  * A CAD system on one line, as a vendor would write it: sends frames, reads link confirmations in order. On a `link` line an ACK says
  * the frame was stored, and a refusal message right behind it says it was refused; on an `application` line a message says either.
+ * It is a station as well: what others send it is confirmed the same way, by ACK or by a receipt.
  */
 export class CadLine {
   readonly #socket: Socket;
   readonly #hasLinkConfirm: boolean;
+  readonly #options: CadOptions;
+  /** Messages and notices the line was sent, whatever was said to them. */
+  delivered = 0;
   #bytes = Buffer.alloc(0);
   #told: Told[] = [];
   #lastAck = -1;
   #changed: (() => void) | undefined;
   #isClosed = false;
 
-  private constructor(socket: Socket, hasLinkConfirm: boolean) {
+  private constructor(socket: Socket, hasLinkConfirm: boolean, options: CadOptions) {
     this.#socket = socket;
+    this.#options = options;
     this.#hasLinkConfirm = hasLinkConfirm;
     socket.on('data', (chunk: Buffer) => {
       this.#read(chunk);
@@ -41,10 +60,14 @@ export class CadLine {
     });
   }
 
-  static async connect(port: number, confirm: 'link' | 'application'): Promise<CadLine> {
+  static async connect(
+    port: number,
+    confirm: 'link' | 'application',
+    options: CadOptions = {},
+  ): Promise<CadLine> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     await once(socket, 'connect');
-    return new CadLine(socket, confirm === 'link');
+    return new CadLine(socket, confirm === 'link', options);
   }
 
   get isClosed(): boolean {
@@ -110,10 +133,27 @@ export class CadLine {
   }
 
   #message(text: string): void {
-    if (this.#hasLinkConfirm && this.#lastAck >= 0) {
+    const isOurs = text.startsWith(`ER.${GATEWAY_ORI}`) || text.startsWith(`ACK.${GATEWAY_ORI}`);
+    const [status = ''] = text.split('ORIGINAL MESSAGE', 1);
+    if (!isOurs || NOTICE.test(status)) this.#delivery(text);
+    else if (this.#hasLinkConfirm && this.#lastAck >= 0) {
       this.#told[this.#lastAck] = { kind: 'refused', text };
       this.#lastAck = -1;
     } else if (text.startsWith('ACK.')) this.#take({ kind: 'accepted' });
     else this.#take({ kind: 'refused', text });
+  }
+
+  #delivery(text: string): void {
+    this.delivered += 1;
+    const verdict = this.#options.onDelivery?.(text) ?? 'accept';
+    if (verdict === 'silent') return;
+    if (this.#hasLinkConfirm) {
+      this.#socket.write(Buffer.from([verdict === 'accept' ? ACK : NAK]));
+      return;
+    }
+    const [, count = '00000'] = SENT_COUNT.exec(text) ?? [];
+    const key = verdict === 'accept' ? 'ACK' : 'REJ';
+    const receipt = `${key}.${this.#options.ori ?? ''}.${GATEWAY_ORI}.TXT${count}`;
+    this.#socket.write(Buffer.from(`\x02${receipt}\x03`));
   }
 }

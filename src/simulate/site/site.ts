@@ -90,8 +90,9 @@ export class Site {
         fsync,
         ...(options.maxmemoryBytes === undefined ? {} : { maxmemoryBytes: options.maxmemoryBytes }),
       }));
-    const linePorts = await copyDirectory(options, join(folder, 'directory'));
-    const [busPort, busControlPort] = [await freePort(), await freePort()];
+    const ports = new Ports();
+    const linePorts = await copyDirectory(options, join(folder, 'directory'), ports);
+    const [busPort, busControlPort] = [await ports.next(), await ports.next()];
     const env = {
       TENFOUR_REDIS_URL: redis.url,
       TENFOUR_DIRECTORY: join(folder, 'directory'),
@@ -168,17 +169,33 @@ const busArguments = (options: SiteOptions, port: number, controlPort: number): 
 ];
 
 /** The directory's ports are fixed in its files; a site takes free ones, so that two sites never meet. */
-const copyDirectory = async (options: SiteOptions, to: string): Promise<ReadonlyMap<string, number>> => {
+const copyDirectory = async (
+  options: SiteOptions,
+  to: string,
+  ports: Ports,
+): Promise<ReadonlyMap<string, number>> => {
   cpSync(options.directory ?? root('examples', 'county-099', 'directory'), to, { recursive: true });
   const path = join(to, 'lines.json');
   const file = JSON.parse(readFileSync(path, 'utf8')) as { lines: Record<string, unknown>[] };
-  const ports = new Map<string, number>();
+  const linePorts = new Map<string, number>();
   for (const line of file.lines) {
-    const port = await freePort();
+    const port = await ports.next();
     line['port'] = port;
     options.editLine?.(line);
-    ports.set(String(line['name']), port);
+    linePorts.set(String(line['name']), port);
   }
   writeFileSync(path, JSON.stringify(file));
-  return ports;
+  return linePorts;
 };
+
+/** Free ports of one site. Nobody listens yet on those it gave before: with thousands of lines the same one would come again. */
+class Ports {
+  readonly #given = new Set<number>();
+
+  async next(): Promise<number> {
+    let port = await freePort();
+    while (this.#given.has(port)) port = await freePort();
+    this.#given.add(port);
+    return port;
+  }
+}

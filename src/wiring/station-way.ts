@@ -1,0 +1,194 @@
+import type { Dialect } from '../dialect/dialect.ts';
+import { noticeFrame, stationFrame } from '../deliver/station-frame.ts';
+import { Fault } from '../message/codes.ts';
+import type { Delivery } from '../message/delivery.ts';
+import type { Message } from '../message/message.ts';
+import { parse } from '../parse/parse.ts';
+import type { OwnedLane, OwnedLanes } from '../queue/queue.ts';
+import type { Way } from './lane-drive.ts';
+import type { LaneHand } from './lane-hand.ts';
+import type { LaneRecord } from './lane-record.ts';
+import type { LaneReport } from './lane-report.ts';
+import type { Fate, Loading, Parcel } from './parcel.ts';
+import { Pause } from './pause.ts';
+import type { StationLink, Verdict } from './station-link.ts';
+
+/** A delivery with its message read again by the dialect it came in, or the finished text of a notice. */
+export type StationCargo =
+  | { readonly kind: 'message'; readonly delivery: Delivery; readonly message: Message }
+  | { readonly kind: 'notice'; readonly text: Buffer };
+
+type StationParcel = Parcel<StationCargo>;
+type Written = { readonly parcel: StationParcel; readonly at: number };
+
+/** On a line without confirmation: frames written and not yet taken for sent. */
+const WINDOW_WITHOUT_CONFIRMATION = 512;
+const UNSENT_BYTES_MAX = 256 * 1024;
+const WITHOUT_LINK_MS = 1000;
+
+const DELIVERED: Fate = { outcome: 'delivered', code: '', busCode: '' };
+const SENT: Fate = { outcome: 'sentUnconfirmed', code: '', busCode: '' };
+
+/** Reads the frame again by its dialect. A body that no longer reads so is a dead letter. */
+export const loadForStation =
+  (dialects: ReadonlyMap<string, Dialect>): Loading<StationCargo> =>
+  (delivery, body) => {
+    if (delivery.isNotice) return { kind: 'notice', text: body };
+    const dialect = dialects.get(delivery.dialect);
+    if (dialect === undefined)
+      throw new Fault('DELIVER_MESSAGE', 'a message of a dialect that is not loaded');
+    const read = parse({ kind: 'frame', bytes: body }, dialect);
+    if (!read.ok) throw new Fault('DELIVER_MESSAGE', 'a stored message does not read by its dialect');
+    return { kind: 'message', delivery, message: read.value };
+  };
+
+/** To a station's line: one frame out at a time, confirmed as the line's `confirm` says (design 5.13). */
+export class StationWay implements Way<StationCargo> {
+  readonly #lanes: OwnedLanes<LaneRecord>;
+  readonly #report: LaneReport;
+  readonly #link: () => StationLink | undefined;
+  readonly #pause = new Pause();
+  /** Written on a line without confirmation, oldest first, with when. */
+  #written: Written[] = [];
+  readonly #naks = new WeakMap<StationParcel, number>();
+  #isStopping = false;
+
+  /** `link`: the session to use now, undefined while the station is away. */
+  constructor(lanes: OwnedLanes<LaneRecord>, report: LaneReport, link: () => StationLink | undefined) {
+    this.#lanes = lanes;
+    this.#report = report;
+    this.#link = link;
+  }
+
+  /** What is out may still be confirmed; nothing new leaves. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#pause.end();
+  }
+
+  added(): void {
+    this.#pause.end();
+  }
+
+  async send(hand: LaneHand<StationCargo>, owned: OwnedLane): Promise<readonly StationParcel[]> {
+    this.#isStopping = false;
+    const link = this.#link();
+    if (link === undefined) {
+      await this.#pause.wait(WITHOUT_LINK_MS);
+      return [];
+    }
+    if (!this.#lanes.mayAct(owned)) await this.#lanes.keep(owned);
+    if (link.line.confirm === 'none') return this.#sendUnconfirmed(hand, link);
+    const [parcel] = hand.front(1);
+    return parcel === undefined ? [] : this.#sendOne(parcel, hand, link);
+  }
+
+  async #sendOne(
+    parcel: StationParcel,
+    hand: LaneHand<StationCargo>,
+    link: StationLink,
+  ): Promise<readonly StationParcel[]> {
+    const sentCount = countOf(parcel, link);
+    hand.sending([parcel]);
+    link.write(frameOf(parcel, link.dialect, sentCount));
+    const verdict = await link.verdict(sentCount);
+    const fate = this.#fate(parcel, verdict, link);
+    if (fate !== undefined) {
+      this.#report.flowing();
+      parcel.fate = fate;
+      return hand.removeThrough([parcel]);
+    }
+    parcel.tries += 1;
+    // A frame that was NAKed was not taken; after silence nobody knows.
+    if (verdict !== 'nak') parcel.isPossibleDuplicate = true;
+    return [];
+  }
+
+  #fate(parcel: StationParcel, verdict: Verdict, link: StationLink): Fate | undefined {
+    switch (verdict) {
+      case 'accepted':
+        return DELIVERED;
+      case 'refused':
+        return { outcome: 'dead', code: 'DELIVER_REJECTED', busCode: '' };
+      case 'nak':
+        if (this.#countNak(parcel) < link.line.outbound.naksMax) return undefined;
+        return { outcome: 'dead', code: 'DELIVER_NAK', busCode: '' };
+      case 'silent':
+        this.#report.holding({ code: 'DELIVER_SILENT', busCode: '' }, 1);
+        link.close('DELIVER_SILENT');
+        return undefined;
+      case 'gone':
+        return undefined;
+    }
+  }
+
+  /** By parcel: a more urgent one may have its turn between two tries. */
+  #countNak(parcel: StationParcel): number {
+    const count = (this.#naks.get(parcel) ?? 0) + 1;
+    this.#naks.set(parcel, count);
+    return count;
+  }
+
+  /**
+   * Without confirmation a frame counts as sent, unconfirmed, when the session has lived on for `resendMs` after it was written. If it
+   * ends before, what was written in that time is sent again, marked.
+   */
+  async #sendUnconfirmed(hand: LaneHand<StationCargo>, link: StationLink): Promise<readonly StationParcel[]> {
+    link.whenGone(() => {
+      for (const { parcel } of this.#written) {
+        parcel.isPossibleDuplicate = true;
+        parcel.isOut = false;
+        parcel.tries += 1;
+      }
+      this.#written = [];
+      this.#pause.end();
+    });
+    this.#writeMore(hand, link);
+    const ripe = await this.#ripened(link.line.outbound.resendMs);
+    if (ripe.length === 0) return [];
+    this.#written = this.#written.slice(ripe.length);
+    this.#report.flowing();
+    const parcels = ripe.map(({ parcel }) => parcel);
+    for (const parcel of parcels) parcel.fate = SENT;
+    return hand.removeThrough(parcels);
+  }
+
+  /** What was written long enough ago, or nothing after a wait. While stopping all of it is waited for: no later send would do it. */
+  async #ripened(resendMs: number): Promise<readonly Written[]> {
+    for (;;) {
+      const now = performance.now();
+      const ripe = this.#written.filter(({ at }) => now - at >= resendMs);
+      const isAll = ripe.length === this.#written.length;
+      if (ripe.length > 0 && (isAll || !this.#isStopping)) return ripe;
+      const next = this.#isStopping ? this.#written.at(-1) : this.#written[0];
+      await this.#pause.wait(next === undefined ? WITHOUT_LINK_MS : Math.max(1, resendMs - (now - next.at)));
+      if (!this.#isStopping || this.#written.length === 0) return [];
+    }
+  }
+
+  #writeMore(hand: LaneHand<StationCargo>, link: StationLink): void {
+    const out = new Set(this.#written.map(({ parcel }) => parcel));
+    for (const parcel of hand.front(WINDOW_WITHOUT_CONFIRMATION)) {
+      if (out.has(parcel) || link.unsentBytes > UNSENT_BYTES_MAX) continue;
+      hand.sending([parcel]);
+      link.write(frameOf(parcel, link.dialect, countOf(parcel, link)));
+      parcel.isOut = true;
+      this.#written.push({ parcel, at: performance.now() });
+    }
+  }
+}
+
+/** A notice is a finished text; it bears the count of what the switch itself originates (domain sheet 11). */
+const countOf = ({ cargo }: StationParcel, link: StationLink): number =>
+  cargo?.kind === 'notice' ? 0 : link.countSent();
+
+const frameOf = (
+  { cargo, isPossibleDuplicate }: StationParcel,
+  dialect: Dialect,
+  sentCount: number,
+): Buffer => {
+  if (cargo === undefined) throw new Fault('DELIVER_MESSAGE', 'a parcel without cargo cannot be sent');
+  if (cargo.kind === 'notice') return noticeFrame(cargo.text, isPossibleDuplicate, dialect);
+  const { message, delivery } = cargo;
+  return stationFrame({ message, delivery, isPossibleDuplicate, sentAt: new Date(), sentCount }, dialect);
+};

@@ -1,0 +1,197 @@
+import {
+  type BusFault,
+  type BusFaultClass,
+  classifyBusFault,
+  busMessage,
+  HoldPolicy,
+  type ReadyMessage,
+  type TopicSender,
+} from '../deliver/deliver.ts';
+import type { Config } from '../config/config.ts';
+import type { OwnedLane, OwnedLanes } from '../queue/queue.ts';
+import type { BusSealer } from '../vault/bus-sealer.ts';
+import type { Way } from './lane-drive.ts';
+import type { LaneHand } from './lane-hand.ts';
+import type { LaneRecord } from './lane-record.ts';
+import type { LaneReport } from './lane-report.ts';
+import type { Loading, Parcel } from './parcel.ts';
+import { Pause } from './pause.ts';
+
+type TopicParcel = Parcel<ReadyMessage>;
+
+export type TopicWayParts = {
+  readonly lanes: OwnedLanes<LaneRecord>;
+  readonly sender: TopicSender;
+  readonly report: LaneReport;
+  readonly config: Config;
+  /** Has `retry` called after so many ms, by whoever keeps time; the way waits by itself when this is left out. */
+  readonly retryLater?: (ms: number) => void;
+};
+
+/** Shorter waits are not worth a job: BullMQ brings it up to 0.1 s late. */
+const TIMED_MS_MIN = 1000;
+/** A timer somebody else keeps may be lost; the way then goes on by itself this much later. */
+const LATE_MS_MAX = 2000;
+
+/** Seals a body for its recipients on the bus and encodes the message. */
+export const loadForTopic =
+  (busSealer: BusSealer, sender: TopicSender): Loading<ReadyMessage> =>
+  (delivery, body, at) =>
+    sender.ready(busMessage(delivery, busSealer.seal(body, delivery.recipients), at));
+
+/** To a Service Bus topic: one unacknowledged batch (design 6.4), and the poison and hold rules of design 5.7. */
+export class TopicWay implements Way<ReadyMessage> {
+  readonly #parts: TopicWayParts;
+  readonly #policy: HoldPolicy;
+  readonly #pause = new Pause();
+  #isAlone = false;
+  #isStopping = false;
+
+  constructor(parts: TopicWayParts) {
+    this.#parts = parts;
+    const { HOLD_BACKOFF_MS_MAX, UNKNOWN_TRIES_MAX, UNKNOWN_TRIES_MS } = parts.config;
+    this.#policy = new HoldPolicy({
+      backoffMsMax: HOLD_BACKOFF_MS_MAX,
+      unknownTriesMax: UNKNOWN_TRIES_MAX,
+      unknownTriesMs: UNKNOWN_TRIES_MS,
+    });
+  }
+
+  /** The time of a hold is over. */
+  retry(): void {
+    this.#pause.end();
+  }
+
+  stop(): void {
+    this.#isStopping = true;
+    this.#pause.end();
+  }
+
+  async send(hand: LaneHand<ReadyMessage>, owned: OwnedLane): Promise<readonly TopicParcel[]> {
+    this.#isStopping = false;
+    const { lanes, sender, config } = this.#parts;
+    const front = hand.front(this.#isAlone ? 1 : config.TAKE_MESSAGES_MAX);
+    const ready = readyOf(front);
+    const parcels = front.slice(0, sender.fitting(ready));
+    if (parcels.length === 0) return [];
+    if (!lanes.mayAct(owned)) await lanes.keep(owned);
+    hand.sending(parcels);
+    try {
+      await sender.send(ready.slice(0, parcels.length));
+      this.#passed();
+      return settled(hand.removeThrough(parcels));
+    } catch (error) {
+      return await this.#failed(classifyBusFault(error), parcels, hand, owned);
+    }
+  }
+
+  async #failed(
+    fault: BusFault,
+    batch: readonly TopicParcel[],
+    hand: LaneHand<ReadyMessage>,
+    owned: OwnedLane,
+  ): Promise<readonly TopicParcel[]> {
+    const { report, sender } = this.#parts;
+    report.busFault(fault);
+    for (const parcel of batch) markTried(parcel, fault.class, sender);
+    const advice = this.#policy.failed(fault.class, batch.length, performance.now());
+    const [first] = batch;
+    if (advice.do === 'dead' && first !== undefined) {
+      condemn(first, fault);
+      this.#isAlone = false;
+      return settled(hand.removeThrough([first]));
+    }
+    this.#isAlone = advice.do !== 'wait' || this.#isAlone;
+    if (advice.waitMs > 0) await this.#hold(fault, advice.waitMs);
+    if (advice.do !== 'probe' || first === undefined || this.#isStopping) return [];
+    return this.#probe(first, fault, hand, owned);
+  }
+
+  async #hold(fault: BusFault, ms: number): Promise<void> {
+    this.#parts.report.holding(fault, this.#policy.failures);
+    if (this.#isStopping) return;
+    const { retryLater } = this.#parts;
+    const isTimed = retryLater !== undefined && ms >= TIMED_MS_MIN;
+    if (isTimed) retryLater(ms);
+    await this.#pause.wait(isTimed ? ms + LATE_MS_MAX : ms);
+  }
+
+  /** The first message failed for no known reason, often enough: if another one passes, the first was the poison. */
+  async #probe(
+    first: TopicParcel,
+    fault: BusFault,
+    hand: LaneHand<ReadyMessage>,
+    owned: OwnedLane,
+  ): Promise<readonly TopicParcel[]> {
+    const { lanes, sender } = this.#parts;
+    const next = hand.sendableBeside(first);
+    if (next?.cargo === undefined) return [];
+    if (!lanes.mayAct(owned)) await lanes.keep(owned);
+    hand.sending([next]);
+    try {
+      await sender.send([next.cargo]);
+    } catch (error) {
+      markTried(next, classifyBusFault(error).class, sender);
+      return [];
+    }
+    const tried = await this.#lastTry(first);
+    if (tried === 'held') {
+      // It is there, and will be sent again.
+      markRepeat(next, sender);
+      return [];
+    }
+    if (tried === 'dead') condemn(first, fault);
+    this.#passed();
+    return settled(hand.removeThrough([first, next]));
+  }
+
+  /** The bus is well, for another message passed; it may have been ill at each of this one's tries, so this one gets another. */
+  async #lastTry(first: TopicParcel): Promise<'delivered' | 'dead' | 'held'> {
+    try {
+      await this.#parts.sender.send(readyOf([first]));
+      return 'delivered';
+    } catch (error) {
+      const { class: faultClass } = classifyBusFault(error);
+      return faultClass === 'unknown' || faultClass === 'message' ? 'dead' : 'held';
+    }
+  }
+
+  #passed(): void {
+    this.#policy.passed();
+    this.#isAlone = false;
+    this.#parts.report.flowing();
+  }
+}
+
+const readyOf = (parcels: readonly TopicParcel[]): readonly ReadyMessage[] =>
+  parcels.flatMap(({ cargo }) => (cargo === undefined ? [] : [cargo]));
+
+const condemn = (parcel: TopicParcel, { code, busCode }: BusFault): void => {
+  parcel.fate = { outcome: 'dead', code, busCode };
+};
+
+/** Those without a fate yet are there. */
+const settled = (parcels: readonly TopicParcel[]): readonly TopicParcel[] => {
+  for (const parcel of parcels) parcel.fate ??= { outcome: 'delivered', code: '', busCode: '' };
+  return parcels;
+};
+
+/**
+ * A send of it failed. What the bus refused, or was not written, it does not have; after any other fault nobody knows, and from now on
+ * the message says so. MessageId stays, so the bus can drop the copy.
+ */
+const markTried = (parcel: TopicParcel, fault: BusFaultClass, sender: TopicSender): void => {
+  parcel.tries += 1;
+  if (fault === 'message' || fault === 'entity' || !sender.wasOut) return;
+  markRepeat(parcel, sender);
+};
+
+const markRepeat = (parcel: TopicParcel, sender: TopicSender): void => {
+  if (parcel.isPossibleDuplicate || parcel.cargo === undefined) return;
+  parcel.isPossibleDuplicate = true;
+  const { message } = parcel.cargo;
+  parcel.cargo = sender.ready({
+    ...message,
+    properties: { ...message.properties, possibleDuplicate: true },
+  });
+};
