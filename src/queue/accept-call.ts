@@ -24,7 +24,7 @@ export const acceptCall = (
     rest.keys.push(keys.resends(station, span), keys.resends(station, span - 1));
     rest.args.push(limits.resendsPerStationMax, sent.length);
     for (const { field, body, messageId, isKnown } of sent)
-      rest.args.push(field, body, messageId, isKnown ? 0 : 1);
+      rest.args.push(field, `${isKnown ? '0' : '1'} ${body} ${messageId}`);
   }
   return scriptCall(
     acceptScript,

@@ -17,7 +17,7 @@ import { laneLua } from './lane-lua.ts';
  *       then for each lane: name, bell (0 courier, 1 gateway), messages max, bytes max, groups, and for each group:
  *         class, count, then count times (time to live in ms or 0, entry)
  *       then for each body: references, sealed bytes
- *       then for each station: remembered max, count, then count times (field, body hash, message id, 1 to look it up)
+ *       then for each station: remembered max, count, then count times (field, 'L body-hash message-id'), L 1 to look it up
  *
  * Replies: OK|now|used memory|max memory|not remembered, joined by blanks
  *          STORED, the reply given the first time      GAP, stored n, stored head
@@ -85,27 +85,29 @@ local known, remember = {'KNOWN'}, {}
 for i = 1, stations do
   if not KEYS[key + 1] or not allWhole(at, at + 1) then return {'SHAPE', 'station'} end
   local many = tonumber(ARGV[at + 1])
-  if many < 1 or at + 1 + 4 * many > #ARGV then return {'SHAPE', 'station'} end
+  if many < 1 or at + 1 + 2 * many > #ARGV then return {'SHAPE', 'station'} end
   local fields, values = {}, {}
   for j = 1, many do
-    local k = at + 4 * j - 2
-    fields[j] = ARGV[k]
-    values[2 * j - 1] = ARGV[k]
-    values[2 * j] = now .. ' ' .. ARGV[k + 1] .. ' ' .. ARGV[k + 2]
+    local field, value = ARGV[at + 2 * j], ARGV[at + 1 + 2 * j]
+    fields[j] = field
+    values[2 * j - 1] = field
+    values[2 * j] = now .. string.sub(value, 2)
   end
   local current, before = redis.call('HMGET', KEYS[key], unpack(fields)), {}
   if redis.call('HLEN', KEYS[key + 1]) > 0 then before = redis.call('HMGET', KEYS[key + 1], unpack(fields)) end
   for j = 1, many do
-    local found, t, body, id = current[j] or before[j]
-    if found then t, body, id = string.match(found, '^(%d+) (%S+) (%S+)$') end
-    if t and ARGV[at + 4 * j + 1] == '1' and now - tonumber(t) <= windowMs then
-      known[#known + 1] = fields[j]
-      known[#known + 1] = body == ARGV[at + 4 * j - 1] and '1' or '0'
-      known[#known + 1] = id
+    local found, value = current[j] or before[j], ARGV[at + 1 + 2 * j]
+    if found and string.sub(value, 1, 1) == '1' then
+      local t, body, id = string.match(found, '^(%d+) (%S+) (%S+)$')
+      if t and now - tonumber(t) <= windowMs then
+        known[#known + 1] = fields[j]
+        known[#known + 1] = body == string.match(value, '^1 (%S+)') and '1' or '0'
+        known[#known + 1] = id
+      end
     end
   end
   remember[i] = {KEYS[key], values, tonumber(ARGV[at]) - redis.call('HLEN', KEYS[key]), many}
-  at, key = at + 2 + 4 * many, key + 2
+  at, key = at + 2 + 2 * many, key + 2
 end
 if at ~= #ARGV + 1 or key ~= #KEYS + 1 then return {'SHAPE', 'arguments'} end
 if #full > 1 then return full end

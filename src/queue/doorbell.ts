@@ -1,6 +1,9 @@
 import type { Redis } from 'ioredis';
+import type { PriorityClass } from '../message/delivery.ts';
 import type { Bell, SlotKeys } from './keys.ts';
 import { streamEntries } from './page-stream.ts';
+
+export type Rings = ReadonlyMap<string, ReadonlySet<PriorityClass>>;
 
 /**
  * Waits until a lane whose owner had been given everything got more, or `blockMs` passed. A ring may be missed (a start, a reconnect):
@@ -17,8 +20,8 @@ export class Doorbell {
     this.#key = keys.bells[bell];
   }
 
-  /** The lanes that rang; empty after a quiet `blockMs`. */
-  async wait(blockMs: number): Promise<ReadonlySet<string>> {
+  /** The lanes that rang, and for which classes; empty after a quiet `blockMs`. */
+  async wait(blockMs: number): Promise<Rings> {
     // From the last ring on, not from "now": a ring between two waits must not be slept through.
     this.#cursor ??= await this.#lastRing();
     const reply: unknown = await this.#redis.callBuffer(
@@ -29,10 +32,12 @@ export class Doorbell {
       this.#key,
       this.#cursor,
     );
-    const rung = new Set<string>();
+    const rung = new Map<string, Set<PriorityClass>>();
     for (const [id, fields] of streamEntries(reply)) {
       this.#cursor = id;
-      rung.add(fields[1]?.toString('latin1') ?? '');
+      const lane = fields[1]?.toString('latin1') ?? '';
+      const classes = rung.get(lane) ?? new Set<PriorityClass>();
+      rung.set(lane, classes.add(Number(fields[3]?.toString('latin1')) as PriorityClass));
     }
     return rung;
   }

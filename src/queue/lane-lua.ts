@@ -88,7 +88,7 @@ local function addGroups(name, metaKey, plan, now, holdMs, keys)
     end
     manyAtOnce('ZADD', keys.due, due)
     redis.call('HSET', metaKey, 'n' .. p.class, seq)
-    if isRing then redis.call('XADD', keys.bell, 'MAXLEN', '~', 1024, '*', 'l', name) end
+    if isRing then redis.call('XADD', keys.bell, 'MAXLEN', '~', 1024, '*', 'l', name, 'c', p.class) end
   end
   redis.call('HINCRBY', metaKey, 'in', plan.count)
   redis.call('HINCRBY', metaKey, 'bytes', plan.bytes)

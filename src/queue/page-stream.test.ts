@@ -89,20 +89,27 @@ test('a doorbell tells the lanes that rang, and nothing after a quiet while; sta
     courier: new Doorbell(queue.blocking(), queue.keys, 'courier'),
     gateway: new Doorbell(queue.blocking(), queue.keys, 'gateway'),
   };
-  const ring = (bell: keyof typeof bells, lane: string) => redis.xadd(queue.keys.bells[bell], '*', 'l', lane);
+  const ring = (bell: keyof typeof bells, lane: string) =>
+    redis.xadd(queue.keys.bells[bell], '*', 'l', lane, 'c', 4);
   const first = bells.courier.wait(3000);
   await until('someone waits', async () => /blocked_clients:[1-9]/.test(await redis.info('clients')));
   await ring('gateway', 'station.zz01');
   await ring('courier', 'broadcast');
-  assert.deepEqual(await first, new Set(['broadcast']));
+  assert.deepEqual(await first, new Map([['broadcast', new Set([4])]]));
   // Rings while nobody waits are kept, once the bell has a place to go on from.
   await ring('courier', 'broadcast');
   await ring('courier', 'point-to-point');
-  assert.deepEqual(await bells.courier.wait(3000), new Set(['broadcast', 'point-to-point']));
-  assert.deepEqual(await bells.courier.wait(20), new Set());
-  assert.deepEqual(await bells.gateway.wait(20), new Set(), 'it began after the only ring');
+  assert.deepEqual(
+    await bells.courier.wait(3000),
+    new Map([
+      ['broadcast', new Set([4])],
+      ['point-to-point', new Set([4])],
+    ]),
+  );
+  assert.deepEqual(await bells.courier.wait(20), new Map());
+  assert.deepEqual(await bells.gateway.wait(20), new Map(), 'it began after the only ring');
   await ring('gateway', 'station.zz02');
-  assert.deepEqual(await bells.gateway.wait(3000), new Set(['station.zz02']));
+  assert.deepEqual(await bells.gateway.wait(3000), new Map([['station.zz02', new Set([4])]]));
 });
 
 test('a blocked read on a server that fell silent ends by itself, and a later one works again', async () => {
@@ -116,7 +123,7 @@ test('a blocked read on a server that fell silent ends by itself, and a later on
   } finally {
     process.kill(server.pid, 'SIGCONT');
   }
-  assert.deepEqual(await bell.wait(10), new Set());
+  assert.deepEqual(await bell.wait(10), new Map());
 });
 
 test('the last life of an instance is named with where its chain stood', async () => {

@@ -26,6 +26,7 @@ export class Acceptance {
       vault,
       fingerprints,
       directoryVersion: directory.version,
+      hasResends: config.RESENDS_PER_STATION_MAX > 0,
       copyBytesMax: config.COPY_BYTES_MAX,
       copiesMax: config.COPIES_MAX,
     });

@@ -26,6 +26,8 @@ export type InboundBatchParts = {
   readonly vault: StorageVault;
   readonly fingerprints: Fingerprints;
   readonly directoryVersion: string;
+  /** Control fields are remembered, so that a resent message is found. */
+  readonly hasResends: boolean;
   /** Sealed bytes, and deliveries of a message, up to which each delivery carries a copy of the body. */
   readonly copyBytesMax: number;
   readonly copiesMax: number;
@@ -110,7 +112,7 @@ export class InboundBatch {
       return;
     }
     if (sealed === undefined) return;
-    const before = stored.resends.find(item, this.#parts.fingerprints);
+    const before = this.#parts.hasResends ? stored.resends.find(item, this.#parts.fingerprints) : undefined;
     if (before?.isSameBody === true) {
       item.duplicateOf = before.messageId;
       records.push(recordText({ e: 'duplicate', ...this.#header(item), of: before.messageId }));

@@ -92,9 +92,9 @@ export class LaneDrive<C> {
     }
   }
 
-  /** The lane may have something: read it now rather than at the next sweep. */
-  wake(): void {
-    this.#hand?.lookAgain();
+  /** These classes of the lane may have something, or any: read it now rather than at the next sweep. */
+  wake(classes?: ReadonlySet<PriorityClass>): void {
+    this.#hand?.lookAgain(classes);
     this.#pause.end();
   }
 

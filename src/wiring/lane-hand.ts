@@ -47,9 +47,9 @@ export class LaneHand<C> {
     return this.#size;
   }
 
-  /** Any class may have got something that we have not seen. */
-  lookAgain(): void {
-    for (const one of priorityClasses) this.#mayHaveMore.add(one);
+  /** These classes may have got something that we have not seen. */
+  lookAgain(classes: Iterable<PriorityClass> = priorityClasses): void {
+    for (const one of classes) this.#mayHaveMore.add(one);
   }
 
   /** What to take now: of classes that may have more, as far as there is room. Marks them as looked at. */

@@ -174,7 +174,7 @@ export class Outbound {
     const bell = new Doorbell(this.#parts.queue.blocking(), this.#parts.queue.keys, 'courier');
     while (!this.#isStopping) {
       try {
-        for (const lane of await bell.wait(BELL_MS)) this.#topics.get(lane)?.drive.wake();
+        for (const [lane, classes] of await bell.wait(BELL_MS)) this.#topics.get(lane)?.drive.wake(classes);
       } catch {
         // A broken connection is made again by its client; meanwhile the lanes sweep by themselves each second.
         await new Promise((resolve) => setTimeout(resolve, BELL_MS));

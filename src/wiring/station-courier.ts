@@ -1,3 +1,4 @@
+import type { PriorityClass } from '../message/delivery.ts';
 import type { OwnedLane, OwnedLanes, ServerClock } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -61,8 +62,8 @@ export class StationCourier {
     if (this.#links.length === 0) this.#drive?.stop();
   }
 
-  wake(): void {
-    this.#drive?.wake();
+  wake(classes?: ReadonlySet<PriorityClass>): void {
+    this.#drive?.wake(classes);
   }
 
   /** The lane is another's: nothing more may leave on this socket. */

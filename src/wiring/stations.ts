@@ -3,7 +3,7 @@ import { readReceipt } from '../deliver/receipt.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { FrameEvent } from '../frame/frame.ts';
-import { stationLane } from '../message/delivery.ts';
+import { type PriorityClass, stationLane } from '../message/delivery.ts';
 import { BodyStore, Doorbell, type OwnedLanes, type Queue, ServerClock } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -153,9 +153,11 @@ export class Stations {
     const couriers = [...this.#couriers.values()];
     const owned = couriers.flatMap((courier) => (courier.owned === undefined ? [] : [courier.owned]));
     if (owned.length === 0) return;
-    const lost = new Set((await this.#lanes.renew(owned)).map(({ lane }) => lane));
-    // Whoever has the lane now may be sending: this socket must end at once (design 5.5).
-    for (const courier of couriers) if (lost.has(courier.lane)) courier.fenced();
+    const lost = new Set(await this.#lanes.renew(owned));
+    // Whoever has the lane now may be sending: this socket must end at once (design 5.5). A lane that we gave back and claimed again
+    // while the call was out is not the one that was lost.
+    for (const courier of couriers)
+      if (courier.owned !== undefined && lost.has(courier.owned)) courier.fenced();
   }
 
   async #listenToBell(): Promise<void> {
@@ -164,19 +166,19 @@ export class Stations {
     let sweptAt = 0;
     while (!this.#isStopping) {
       try {
-        this.#wake(await bell.wait(BELL_MS));
+        for (const [lane, classes] of await bell.wait(BELL_MS)) this.#wake(lane, classes);
         // A ring that was missed costs a second: lanes with something waiting are looked through.
         if (performance.now() - sweptAt < BELL_MS || this.#couriers.size === 0) continue;
         sweptAt = performance.now();
-        this.#wake(new Set(await queue.side.smembers(queue.keys.ready)));
+        for (const lane of await queue.side.smembers(queue.keys.ready)) this.#wake(lane);
       } catch {
         await new Promise((resolve) => setTimeout(resolve, BELL_MS));
       }
     }
   }
 
-  #wake(lanes: ReadonlySet<string>): void {
-    for (const lane of lanes) this.#couriers.get(lane.slice(stationLane('').length))?.wake();
+  #wake(lane: string, classes?: ReadonlySet<PriorityClass>): void {
+    this.#couriers.get(lane.slice(stationLane('').length))?.wake(classes);
   }
 
   async #signHead(): Promise<void> {

@@ -35,6 +35,7 @@ test('says neither yes nor no while Redis does not answer, closes the line, and 
     });
     t.after(() => {
       reader.stop();
+      got.close();
     });
 
     const before = await RawLine.open(site, 'ca-dispatch');
@@ -60,7 +61,7 @@ test('says neither yes nor no while Redis does not answer, closes the line, and 
     after.close();
     await untilDelivered(site);
     reader.stop();
-    got.close();
+    got.flush();
 
     const arrived = readBooks(books).got;
     assert.deepEqual(
