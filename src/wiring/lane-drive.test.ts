@@ -398,12 +398,14 @@ test('an urgent message overtakes 10,000 routine ones that wait, and urgent ones
   for (let from = 0; from < routine.length; from += 1000) await accept(...routine.slice(from, from + 1000));
   const { promise: held, resolve: release } = Promise.withResolvers<undefined>();
   let isHeld = true;
-  let urgent = 0;
+  let urgent = 1;
+  let floodedAt = 0;
   const takeMax = 256;
   const bench = await Bench.start(async () => {
     if (isHeld) await held;
-    if (urgent === 0) return;
-    // From now on there is always something urgent to send.
+    if (sent.length < 9000 || hasGot(10_000)) return;
+    // Of the routine ones only a few are left. From now on there is always something urgent to send.
+    floodedAt ||= sent.length;
     const more = Array.from(
       { length: 300 },
       (_, at): Sent => ({ n: 20_000 + urgent + at, priorityClass: 1 }),
@@ -428,12 +430,7 @@ test('an urgent message overtakes 10,000 routine ones that wait, and urgent ones
     `${String(place)} routine messages went before it: at most the batch that was out`,
   );
 
-  // Of the routine ones only a few are left when the flood begins.
-  await until('nearly all', () => sent.length > 9000, 20_000);
-  urgent = 1;
-  const floodedAt = sent.length;
   await until('the last one', () => hasGot(10_000), 20_000);
-  urgent = 0;
   const during = sent.slice(floodedAt, sent.findIndex((id) => id.startsWith('gabc-10000-')) + 1);
   const routineLeft = during.filter((id) => Number(id.split('-')[1]) <= 10_000).length;
   assert.ok(routineLeft > 256 && during.length > 2 * routineLeft, 'most of what was served was urgent');
