@@ -41,6 +41,11 @@ export class Metrics {
     'control fields past a station’s limit: a resend of them is forwarded',
     [],
   );
+  readonly bodiesShared = this.#counter(
+    'tenfour_bodies_shared_total',
+    'messages whose body was stored once for all their deliveries',
+    [],
+  );
   readonly timedWork = this.#gauge('tenfour_timed_work', 'timers by what became of them', ['what']);
   readonly stations = this.#gauge('tenfour_stations', 'stations this gateway delivers to', []);
   readonly memoryShare = this.#gauge('tenfour_redis_memory_share', 'used memory as a share of the limit', []);

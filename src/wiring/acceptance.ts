@@ -104,6 +104,7 @@ export class Acceptance {
     this.#batch.memoryShare = limit > 0 ? receipt.usedMemory / limit : 0;
     metrics.memoryShare.set(this.#batch.memoryShare);
     metrics.batchMessages.observe(items.length);
+    if (batch.bodies.length > 0) metrics.bodiesShared.inc(batch.bodies.length);
     if (receipt.notRemembered > 0) metrics.notRemembered.inc(receipt.notRemembered);
     metrics.unaccepted.set(this.#loop.waiting);
     this.#durable(items.filter((item) => item.kind === 'frame'));

@@ -33,3 +33,18 @@ export const openLanes = (
       clock.observe(redisMs);
     },
   });
+
+/** Signs the chain's head when it is time. */
+export const signHeadIfDue = async (writer: Writer, lanes: OwnedLanes<LaneRecord>): Promise<void> => {
+  const nowMs = Date.now();
+  const head = writer.isHeadDue(nowMs) ? writer.head(nowMs) : undefined;
+  if (head === undefined) return;
+  writer.signed(writer.chain.n, nowMs);
+  await lanes.append([{ record: head }]);
+};
+
+/** The last page: a signature over all pages before it, and the record that closes the chain. */
+export const closeChain = async (writer: Writer, lanes: OwnedLanes<LaneRecord>): Promise<void> => {
+  const head = writer.head(Date.now());
+  await lanes.append([...(head === undefined ? [] : [{ record: head }]), { record: { e: 'close' } }]);
+};

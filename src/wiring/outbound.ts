@@ -10,7 +10,7 @@ import type { BusSealer } from '../vault/bus-sealer.ts';
 import type { StorageVault } from '../vault/vault.ts';
 import { Expiry } from './expiry.ts';
 import { LaneDrive } from './lane-drive.ts';
-import { type LaneRecord, openLanes } from './lane-record.ts';
+import { closeChain, type LaneRecord, openLanes, signHeadIfDue } from './lane-record.ts';
 import { LaneReport } from './lane-report.ts';
 import { Notices } from './notices.ts';
 import { ParcelMaker } from './parcel.ts';
@@ -139,7 +139,7 @@ export class Outbound {
     this.#renewals = setInterval(() => {
       // Redis may be away: the next turn of each lane finds out, and the lease runs meanwhile.
       this.#renew().catch(() => undefined);
-      this.#signHead().catch(onFault);
+      signHeadIfDue(this.#parts.writer, this.#lanes).catch(onFault);
       this.#showTimed();
     }, config.LEASE_MS / 3);
     void this.#listenToBell();
@@ -182,14 +182,6 @@ export class Outbound {
     }
   }
 
-  async #signHead(): Promise<void> {
-    if (!this.#parts.writer.isHeadDue(Date.now())) return;
-    const head = this.#parts.writer.head(Date.now());
-    if (head === undefined) return;
-    this.#parts.writer.signed(this.#parts.writer.chain.n, Date.now());
-    await this.#lanes.append([{ record: head }]);
-  }
-
   /** SIGTERM: settle what is at the bus, give the lanes back, sign and close the chain. */
   async drain(): Promise<void> {
     this.#isStopping = true;
@@ -197,11 +189,7 @@ export class Outbound {
     await Promise.all(this.#runs);
     clearInterval(this.#renewals);
     await this.#timed?.close();
-    const head = this.#parts.writer.head(Date.now());
-    await this.#lanes.append([
-      ...(head === undefined ? [] : [{ record: head }]),
-      { record: { e: 'close' as const } },
-    ]);
+    await closeChain(this.#parts.writer, this.#lanes);
     await this.#bus.close();
   }
 }

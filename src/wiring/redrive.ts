@@ -11,7 +11,7 @@ import {
   ServerClock,
 } from '../queue/queue.ts';
 import { KeysFolder } from './keys-folder.ts';
-import { type LaneRecord, openLanes } from './lane-record.ts';
+import { closeChain, type LaneRecord, openLanes } from './lane-record.ts';
 import { Writer } from './writer.ts';
 
 /** Letters that are put back in one step. */
@@ -103,11 +103,7 @@ export class Redrive {
   }
 
   async close(): Promise<void> {
-    const head = this.#writer.head(Date.now());
-    await this.#lanes.append([
-      ...(head === undefined ? [] : [{ record: head }]),
-      { record: { e: 'close' as const } },
-    ]);
+    await closeChain(this.#writer, this.#lanes);
     this.#queue.close();
   }
 }

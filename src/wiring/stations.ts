@@ -9,7 +9,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { StorageVault } from '../vault/vault.ts';
 import type { Conversation } from './conversation.ts';
-import { type LaneRecord, openLanes } from './lane-record.ts';
+import { closeChain, type LaneRecord, openLanes, signHeadIfDue } from './lane-record.ts';
 import { Notices } from './notices.ts';
 import { ParcelMaker } from './parcel.ts';
 import { StationCourier } from './station-courier.ts';
@@ -74,7 +74,7 @@ export class Stations {
     this.#renewals = setInterval(() => {
       // Redis may be away: the next turn of each lane finds out, and the lease runs meanwhile.
       this.#renew().catch(() => undefined);
-      this.#signHead().catch(onFault);
+      signHeadIfDue(this.#parts.writer, this.#lanes).catch(onFault);
     }, this.#parts.config.LEASE_MS / 3);
     void this.#listenToBell();
   }
@@ -181,15 +181,6 @@ export class Stations {
     this.#couriers.get(lane.slice(stationLane('').length))?.wake(classes);
   }
 
-  async #signHead(): Promise<void> {
-    const { writer } = this.#parts;
-    if (!writer.isHeadDue(Date.now())) return;
-    const head = writer.head(Date.now());
-    if (head === undefined) return;
-    writer.signed(writer.chain.n, Date.now());
-    await this.#lanes.append([{ record: head }]);
-  }
-
   /** Sends nothing new and waits for what is out. To be called while sessions are still read: confirmations come on them. */
   async stopSending(): Promise<void> {
     this.#isStopping = true;
@@ -199,10 +190,6 @@ export class Stations {
 
   /** Signs and closes the chain. */
   async close(): Promise<void> {
-    const head = this.#parts.writer.head(Date.now());
-    await this.#lanes.append([
-      ...(head === undefined ? [] : [{ record: head }]),
-      { record: { e: 'close' as const } },
-    ]);
+    await closeChain(this.#parts.writer, this.#lanes);
   }
 }
