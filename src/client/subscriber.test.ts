@@ -422,13 +422,16 @@ test('replaces a connection that is open but silent', async (t) => {
   });
   await send(client, message('BEFORE'));
   await until(() => got.length === 1);
-  // Past the short wait for a batch: with many credits out, the bus would give the message to the dead link again and again, until its
-  // own heartbeat finds out.
-  await sleep(500);
+  // Within the short wait for a batch: the link that dies has many credits out, and the bus would give it the message again and again.
+  await sleep(20);
   for (const socket of open) frozen.add(socket);
   await send(client, message('AFTER'));
   await until(() => got.length === 2, 20_000);
   assert.ok(notices.some((notice) => notice.kind === 'receiver-renewed' && notice.reason !== 'idle'));
+  assert.ok(
+    [...frozen].every((socket) => socket.destroyed),
+    'a connection left open would be given messages for as long as it has credits',
+  );
   await subscriber.stop();
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { clientFor, type BusAccess } from './bus-access.ts';
+import { cutOff } from './cut-off.ts';
 import { Handling, type Outcome } from './handling.ts';
 import { inTime } from './in-time.ts';
 import type { KeySource } from './key-source.ts';
@@ -191,8 +192,10 @@ export class Subscriber {
     this.#notice({ kind: 'receiver-renewed', reason });
     const isSuspect = reason === 'silent' || (failures > 0 && failures % failuresPerClient === 0);
     if (isSuspect && !('client' in this.#options)) {
-      // Closing a client closes its receivers.
+      const cut = cutOff(this.#client);
+      // Closing a client closes its receivers; a silent peer never answers it.
       await inTime(closeTimeoutMs, this.#client.close()).catch(() => undefined);
+      cut();
       this.#client = clientFor(this.#options);
     } else await closed(old);
     if (failures > 0) await this.#pause(Math.min(renewPauseMinMs * 2 ** (failures - 1), renewPauseMaxMs));
