@@ -3,6 +3,7 @@ import { appendFile, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { connectionString } from '../../src/simulate/service-bus/service-bus.ts';
 import { clientFor, notOnStandIn, StandInProcess, takeAll } from './bus-under-test.ts';
 
@@ -90,6 +91,68 @@ test('sequence numbers go on rising after a kill', { skip }, async (context) => 
   const first = await sequence('first');
   await bus.restart();
   assert.equal(await sequence('second'), first + 1);
+});
+
+test('a kill keeps what is scheduled, deferred, dead or of a session, and lives go on ending', {
+  skip,
+}, async (context) => {
+  const bus = await durableBus(context);
+  const sender = bus.client().createSender('durable-queue');
+  const dueAtMs = Date.now() + 1_000;
+  const [late, cancelled] = await sender.scheduleMessages(
+    ['late', 'cancelled'].map(message),
+    new Date(Date.now() + 3_600_000),
+  );
+  assert.ok(late !== undefined && cancelled !== undefined);
+  await sender.cancelScheduledMessages(cancelled);
+  await sender.scheduleMessages(message('due'), new Date(dueAtMs));
+  await sender.sendMessages([message('aside'), message('dead'), { ...message('brief'), timeToLive: 1_000 }]);
+  const receiver = bus.client().createReceiver('durable-queue');
+  const [aside, dead] = await receiver.receiveMessages(2);
+  assert.ok(aside?.sequenceNumber !== undefined && dead !== undefined);
+  await receiver.deferMessage(aside, { tries: 1 });
+  await receiver.deadLetterMessage(dead);
+  await sender.close();
+  const inSession = (sessionId: string, messageId: string) => ({ ...message(messageId), sessionId });
+  const ofSessions = ['a-1', 'b-1', 'a-2'].map((id) => inSession(id.slice(0, 1), id));
+  await bus.client().createSender('durable-sessions').sendMessages(ofSessions);
+  const session = await bus.client().acceptSession('durable-sessions', 'a');
+  await session.setSessionState('half done');
+  assert.equal((await session.receiveMessages(1))[0]?.messageId, 'a-1');
+  await bus.restart(() => setTimeout(Math.max(0, dueAtMs - Date.now())));
+
+  const again = bus.client().createReceiver('durable-queue', { receiveMode: 'receiveAndDelete' });
+  const [deferred] = await again.receiveDeferredMessages(aside.sequenceNumber);
+  assert.deepEqual([deferred?.messageId, deferred?.applicationProperties], ['aside', { tries: 1 }]);
+  assert.deepEqual(
+    (await again.receiveMessages(2, { maxWaitTimeInMs: 500 })).map(({ messageId }) => messageId),
+    ['due'],
+  );
+  const deadLetters = bus.client().createReceiver('durable-queue', { subQueueType: 'deadLetter' });
+  assert.deepEqual(
+    (await deadLetters.peekMessages(3)).map(({ messageId, deadLetterReason }) => [
+      messageId,
+      deadLetterReason,
+    ]),
+    [
+      ['dead', undefined],
+      ['brief', 'TTLExpiredException'],
+    ],
+  );
+  assert.deepEqual(
+    (await again.peekMessages(10)).map(({ messageId, state }) => [messageId, state]),
+    [['late', 'scheduled']],
+  );
+  await bus.client().createSender('durable-queue').cancelScheduledMessages(late);
+  const held = await bus.client().acceptSession('durable-sessions', 'a');
+  assert.equal(await held.getSessionState(), 'half done');
+  assert.deepEqual(
+    (await held.receiveMessages(2)).map(({ messageId, deliveryCount }) => [messageId, deliveryCount]),
+    [
+      ['a-1', 1],
+      ['a-2', 0],
+    ],
+  );
 });
 
 test('a torn tail costs the record it cut and nothing before it', { skip }, async (context) => {

@@ -147,6 +147,26 @@ export function encodeText(text: string): Buffer {
   return Buffer.concat([head, encoded]);
 }
 
+/** A text, number or boolean as a value: whole numbers as `long`, others as `double`. */
+export function encodePrimitive(value: Primitive): Buffer {
+  if (typeof value === 'string') return encodeText(value);
+  if (typeof value === 'boolean') return Buffer.from([value ? 0x41 : 0x42]);
+  const encoded = Buffer.alloc(9);
+  if (Number.isSafeInteger(value)) {
+    encoded[0] = 0x81;
+    encoded.writeBigInt64BE(BigInt(value), 1);
+  } else {
+    encoded[0] = 0x82;
+    encoded.writeDoubleBE(value, 1);
+  }
+  return encoded;
+}
+
+/** Milliseconds of a timestamp value; undefined for anything else. */
+export function timestampAt(bytes: Buffer, at: number): number | undefined {
+  return bytes[at] === 0x83 && at + 9 <= bytes.length ? Number(bytes.readBigInt64BE(at + 1)) : undefined;
+}
+
 /** A described section holding a 32-bit list (0xd0) or map (0xd1) made of ready-encoded items. */
 export function encodeSection(
   code: number,

@@ -5,9 +5,12 @@ import type { Entities } from './entities.ts';
 import type { InjectedFaults } from './injected-faults.ts';
 import { management } from './management.ts';
 import { PublisherLink } from './publisher-link.ts';
+import type { Queue } from './queue.ts';
 import { RequestLink } from './request-link.ts';
 import { afterWindowFlow, limitDispositions, makeRaw, type RawTransfer, setAttach } from './rhea-inside.ts';
 import { separateOutcomes } from './rhea-outcomes.ts';
+import { SessionAttach, sessionWish } from './session-attach.ts';
+import type { Session as MessageSession } from './sessions.ts';
 import type { Outcome } from './settlement.ts';
 import { tokenService } from './token-service.ts';
 
@@ -24,7 +27,7 @@ export type Surroundings = {
 /** Links and sessions one peer may open; the SDK opens a session a link. */
 const openedMax = 5_000;
 
-type Link = PublisherLink | ConsumerLink | RequestLink;
+type Link = PublisherLink | ConsumerLink | RequestLink | SessionAttach;
 
 /** One peer: finds what each of its links is for and passes rhea's events on to it. */
 export class AmqpConnection {
@@ -53,7 +56,7 @@ export class AmqpConnection {
   detachAll(): void {
     const description = 'The link is force detached. Code: publisher(link). Details: Idle timeout: 00:10:00.';
     for (const [link, role] of this.#links) {
-      if (role instanceof RequestLink) continue;
+      if (role instanceof RequestLink || role instanceof SessionAttach) continue;
       this.#links.delete(link);
       role.detach({ condition: 'amqp:link:detach-forced', description });
     }
@@ -125,19 +128,48 @@ export class AmqpConnection {
 
   /** The peer receives from us: messages, or answers to what it asked. */
   #openOutgoing(sender: Sender): void {
-    const { entities, log } = this.#surroundings;
     const address = addressOf(sender.source);
     sender.set_source({ address });
-    const found = entities.find(address);
-    if (address === '$cbs' || found.isManagement) return;
-    if (found.queue === undefined) sender.close(notFound(address));
-    else this.#links.set(sender, new ConsumerLink(sender, found.queue, log, this.#unsentBytes));
+    const { queue, isManagement } = this.#surroundings.entities.find(address);
+    if (address === '$cbs' || isManagement) return;
+    const wish = sessionWish(sender);
+    if (queue === undefined) sender.close(notFound(address));
+    else if (wish === undefined && queue.sessions === undefined) this.#consume(sender, queue);
+    else if (wish === undefined) sender.close(sessionRequired);
+    else if (queue.sessions === undefined) sender.close(noSessionsHere);
+    else this.#openSession(sender, queue, wish.id);
+  }
+
+  #openSession(sender: Sender, queue: Queue, id: string | undefined): void {
+    const attach = new SessionAttach(
+      sender,
+      queue,
+      (session) => {
+        const link = this.#consume(sender, queue, session);
+        // Credit may have come while the attach was held; no transfer may go out before the attach is answered.
+        setImmediate(() => {
+          link.onCredit();
+        });
+      },
+      () => {
+        const link = this.#links.get(sender);
+        if (link instanceof ConsumerLink) link.loseSession();
+      },
+    );
+    this.#links.set(sender, attach);
+    attach.begin(id);
+  }
+
+  #consume(sender: Sender, queue: Queue, session?: MessageSession): ConsumerLink {
+    const link = new ConsumerLink(sender, queue, this.#surroundings.log, this.#unsentBytes, session);
+    this.#links.set(sender, link);
+    return link;
   }
 
   #end(link: Sender | Receiver): void {
     const role = this.#links.get(link);
     this.#links.delete(link);
-    if (role instanceof PublisherLink || role instanceof ConsumerLink) role.end();
+    if (role !== undefined && !(role instanceof RequestLink)) role.end();
   }
 
   /** Thrown into rhea's reader, which then ends the connection. */
@@ -145,6 +177,18 @@ export class AmqpConnection {
     if (++this.#opened > openedMax) throw new RangeError('too many links and sessions on one connection');
   }
 }
+
+const sessionRequired = {
+  condition: 'amqp:not-allowed',
+  description:
+    'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
+};
+const noSessionsHere = {
+  condition: 'amqp:not-allowed',
+  description:
+    'A sessionful message receiver cannot be created on an entity that does not require sessions. Ensure ' +
+    'RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior.',
+};
 
 /** The SDK reads MessagingEntityNotFound out of this very sentence, the name included. */
 const notFound = (address: string) => ({

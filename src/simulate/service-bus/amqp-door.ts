@@ -22,7 +22,10 @@ export type AmqpDoor = {
   close(): Promise<void>;
 };
 
-/** Listens for AMQP 1.0 peers and gives each an `AmqpConnection`. Plain TCP, SASL ANONYMOUS: what the SDK dials with `UseDevelopmentEmulator=true`. */
+/**
+ * Listens for AMQP 1.0 peers and gives each an `AmqpConnection`. Plain TCP, SASL ANONYMOUS: what the SDK dials with
+ * `UseDevelopmentEmulator=true`.
+ */
 export async function openAmqpDoor(
   host: string,
   port: number,

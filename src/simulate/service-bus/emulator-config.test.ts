@@ -8,6 +8,9 @@ const county = new URL('../../../examples/county-099/bus.json', import.meta.url)
 const withTopic = (topic: object) => ({
   UserConfig: { Namespaces: [{ Name: 'ns', Topics: [{ Name: 't', ...topic }] }] },
 });
+const withQueues = (...queues: readonly object[]) => ({
+  UserConfig: { Namespaces: [{ Name: 'ns', Queues: queues }] },
+});
 const withRule = (properties: object) =>
   withTopic({ Subscriptions: [{ Name: 's', Rules: [{ Name: 'r', Properties: properties }] }] });
 
@@ -33,7 +36,7 @@ test('reads the county-099 entities with their durations in milliseconds', async
   );
   for (const { Properties, Subscriptions } of topics) {
     assert.equal(Properties.RequiresDuplicateDetection, true);
-    assert.equal(Properties.DuplicateDetectionHistoryTimeWindow, 3_600_000);
+    assert.equal(Properties.DuplicateDetectionHistoryTimeWindow, 300_000);
     for (const subscription of Subscriptions) {
       assert.equal(subscription.Properties.LockDuration, 30_000);
       assert.equal(subscription.Properties.MaxDeliveryCount, 10);
@@ -46,24 +49,54 @@ test('names the path of an unknown option', () => {
 });
 
 test('refuses what the stand-in does not play, and says so', () => {
-  const sql = { FilterType: 'Sql', SqlFilter: { SqlExpression: "destination = 'CA'" } };
-  assert.match(refusal(withRule(sql)), /SQL filters are not played/);
-  assert.match(
-    refusal(withTopic({ Subscriptions: [{ Name: 's', Properties: { RequiresSession: true } }] })),
-    /RequiresSession is not played/,
-  );
   assert.match(
     refusal(withTopic({ Subscriptions: [{ Name: 's', Properties: { ForwardTo: 'other' } }] })),
     /ForwardTo is not played/,
   );
-  const queues = {
-    UserConfig: { Namespaces: [{ Name: 'ns', Queues: [{ Name: 'q' }], Topics: [{ Name: 't' }] }] },
-  };
-  assert.match(refusal(queues), /queues are not played/);
+  for (const option of ['ForwardTo', 'ForwardDeadLetteredMessagesTo']) {
+    assert.match(refusal(withQueues({ Name: 'q', Properties: { [option]: 'other' } })), /is not played/);
+  }
 });
 
-test('takes the SQL filter 1=1 as the true rule and the default for no rules', () => {
+test('takes queues with the options of topics and of subscriptions, alone or beside topics', () => {
+  const config = parseEmulatorConfig(
+    withQueues({
+      Name: 'q',
+      Properties: { RequiresSession: true, RequiresDuplicateDetection: true, ForwardTo: '' },
+    }),
+  );
+  const [queue] = config.UserConfig.Namespaces[0]?.Queues ?? [];
+  assert.deepEqual([queue?.Properties.RequiresSession, queue?.Properties.LockDuration], [true, 60_000]);
+  assert.match(refusal(withQueues()), /needs a queue or a topic/);
+  assert.match(refusal(withQueues({ Name: 'q' }, { Name: 'Q' })), /Q is named twice/);
+});
+
+test('names rule, option and character of every wrong SQL expression, and never its text', () => {
+  const sql = (name: string, filter: string, action?: string) => ({
+    Name: name,
+    Properties: {
+      FilterType: 'Sql',
+      SqlFilter: { SqlExpression: filter },
+      ...(action === undefined ? {} : { Action: { SqlExpression: action } }),
+    },
+  });
+  const rules = [
+    sql('r1', "plate = 'ZZ999"),
+    sql('r2', '1=1', 'SET plate'),
+    sql('r3', '1=1', 'REMOVE plate'),
+  ];
+  const said = refusal(withTopic({ Subscriptions: [{ Name: 's', Rules: rules }] }));
+  assert.match(said, /t\/s\/r1: SqlFilter: character 9: the text is not closed/);
+  assert.match(said, /t\/s\/r2: Action: character 10: = is expected/);
+  assert.doesNotMatch(said, /r3|plate|ZZ999/);
+  const correlated = { FilterType: 'Correlation', CorrelationFilter: {}, Action: { SqlExpression: 'DROP' } };
+  assert.match(refusal(withRule(correlated)), /t\/s\/r: Action: character 1: SET or REMOVE is expected/);
+});
+
+test('takes SQL filters and actions, and defaults for what is left out', () => {
   parseEmulatorConfig(withRule({ FilterType: 'Sql', SqlFilter: { SqlExpression: ' 1 = 1 ' } }));
+  const acting = { SqlFilter: { SqlExpression: "a LIKE 'x%'" }, Action: { SqlExpression: 'SET b = 1' } };
+  parseEmulatorConfig(withRule({ FilterType: 'Sql', ...acting }));
   const config = parseEmulatorConfig(withTopic({ Subscriptions: [{ Name: 's' }] }));
   const subscription = config.UserConfig.Namespaces[0]?.Topics[0]?.Subscriptions[0];
   assert.equal(subscription?.Properties.LockDuration, 60_000);

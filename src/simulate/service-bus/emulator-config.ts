@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { Fault } from '../../message/codes.ts';
 import { durationMs } from './duration.ts';
+import { compileSqlAction, compileSqlFilter, refusalText } from './sql-rule.ts';
 
 /**
  * The entity file of Microsoft's own emulator (`Config.json`), so that one file serves both. Every option is named
- * here: an unknown one is an error, and one we know but do not play (sessions, forwarding, queues) says so.
+ * here: an unknown one is an error, and one we know but do not play (forwarding) says so.
  */
 const duration = (minMs: number, maxMs: number) =>
   z.string().transform((text, context) => {
@@ -43,54 +44,66 @@ const correlationFilter = z.strictObject({
   Properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 });
 
-const sqlRefusal = 'SQL filters are not played by the stand-in, except 1=1: use a correlation filter';
+const sqlExpression = z.strictObject({ SqlExpression: z.string() });
 const rule = z.strictObject({
   Name: z.string().min(1).max(50),
   Properties: z.discriminatedUnion('FilterType', [
-    z.strictObject({ FilterType: z.literal('Correlation'), CorrelationFilter: correlationFilter }),
+    z.strictObject({
+      FilterType: z.literal('Correlation'),
+      CorrelationFilter: correlationFilter,
+      Action: sqlExpression.optional(),
+    }),
     z.strictObject({
       FilterType: z.literal('Sql'),
-      SqlFilter: z.strictObject({
-        SqlExpression: z.string().refine((text) => /^\s*1\s*=\s*1\s*$/.test(text), sqlRefusal),
-      }),
+      SqlFilter: sqlExpression,
+      Action: sqlExpression.optional(),
     }),
   ]),
 });
 
+/** How messages are received: the options queues and subscriptions have in common. */
+const receiving = {
+  DeadLetteringOnMessageExpiration: z.boolean().default(false),
+  DefaultMessageTimeToLive: liveMs.optional(),
+  LockDuration: lockMs.default(60_000),
+  MaxDeliveryCount: z.int().min(1).max(2_000).default(10),
+  ForwardTo: notPlayed('ForwardTo'),
+  ForwardDeadLetteredMessagesTo: notPlayed('ForwardDeadLetteredMessagesTo'),
+  RequiresSession: z.boolean().default(false),
+};
+
+/** How messages are published: the options queues and topics have in common. */
+const publishing = {
+  DefaultMessageTimeToLive: liveMs.optional(),
+  DuplicateDetectionHistoryTimeWindow: windowMs.default(600_000),
+  RequiresDuplicateDetection: z.boolean().default(false),
+};
+
 const subscription = z.strictObject({
   Name: name(50),
-  Properties: z
-    .strictObject({
-      DeadLetteringOnMessageExpiration: z.boolean().default(false),
-      DefaultMessageTimeToLive: liveMs.optional(),
-      LockDuration: lockMs.default(60_000),
-      MaxDeliveryCount: z.int().min(1).max(2_000).default(10),
-      ForwardTo: notPlayed('ForwardTo'),
-      ForwardDeadLetteredMessagesTo: notPlayed('ForwardDeadLetteredMessagesTo'),
-      RequiresSession: z.literal(false, 'RequiresSession is not played by the stand-in').optional(),
-    })
-    .prefault({}),
+  Properties: z.strictObject(receiving).prefault({}),
   // The service allows 2,000 rules a topic; one subscription may use them all.
   Rules: z.array(rule).max(2_000).default([]),
 });
 
 const topic = z.strictObject({
   Name: name(260),
-  Properties: z
-    .strictObject({
-      DefaultMessageTimeToLive: liveMs.optional(),
-      DuplicateDetectionHistoryTimeWindow: windowMs.default(600_000),
-      RequiresDuplicateDetection: z.boolean().default(false),
-    })
-    .prefault({}),
+  Properties: z.strictObject(publishing).prefault({}),
   Subscriptions: z.array(subscription).max(2_000).default([]),
 });
 
-const namespace = z.strictObject({
-  Name: z.string().min(1).max(50),
-  Queues: z.array(z.never('queues are not played by the stand-in: use a topic')).optional(),
-  Topics: z.array(topic).min(1).max(1_000),
+const queue = z.strictObject({
+  Name: name(260),
+  Properties: z.strictObject({ ...publishing, ...receiving }).prefault({}),
 });
+
+const namespace = z
+  .strictObject({
+    Name: z.string().min(1).max(50),
+    Queues: z.array(queue).max(1_000).default([]),
+    Topics: z.array(topic).max(1_000).default([]),
+  })
+  .refine(({ Queues, Topics }) => Queues.length + Topics.length > 0, 'needs a queue or a topic');
 
 const schema = z.strictObject({
   UserConfig: z.strictObject({
@@ -101,6 +114,7 @@ const schema = z.strictObject({
 
 export type EmulatorConfig = z.infer<typeof schema>;
 export type TopicConfig = z.infer<typeof topic>;
+export type QueueConfig = z.infer<typeof queue>;
 export type SubscriptionConfig = z.infer<typeof subscription>;
 export type RuleConfig = z.infer<typeof rule>;
 export type CorrelationConfig = z.infer<typeof correlationFilter>;
@@ -111,7 +125,31 @@ export function parseEmulatorConfig(value: unknown): EmulatorConfig {
   if (!parsed.success) throw new Fault('CONFIG_INVALID', `bus entities: ${z.prettifyError(parsed.error)}`);
   const twice = firstRepeated(parsed.data);
   if (twice !== undefined) throw new Fault('CONFIG_INVALID', `bus entities: ${twice} is named twice`);
+  const wrong = [...wrongExpressions(parsed.data)];
+  if (wrong.length > 0) throw new Fault('CONFIG_INVALID', `bus entities: ${wrong.join('; ')}`);
   return parsed.data;
+}
+
+/** Every SQL expression that cannot be read, by rule and character; never its text. */
+function* wrongExpressions(config: EmulatorConfig): Generator<string> {
+  for (const { Topics } of config.UserConfig.Namespaces) {
+    for (const { Name, Subscriptions } of Topics) {
+      for (const subscription of Subscriptions) {
+        const path = `${Name}/${subscription.Name}`;
+        for (const rule of subscription.Rules) yield* wrongInRule(`${path}/${rule.Name}`, rule);
+      }
+    }
+  }
+}
+
+function* wrongInRule(path: string, { Properties }: RuleConfig): Generator<string> {
+  const filter = Properties.FilterType === 'Sql' ? Properties.SqlFilter.SqlExpression : undefined;
+  const read = {
+    SqlFilter: filter === undefined ? undefined : compileSqlFilter(filter),
+    Action: Properties.Action && compileSqlAction(Properties.Action.SqlExpression),
+  };
+  for (const [option, result] of Object.entries(read))
+    if (result?.ok === false) yield `${path}: ${option}: ${refusalText(result)}`;
 }
 
 /** Reads an entity file in the form of the official emulator's `Config.json`. */
@@ -129,7 +167,8 @@ export async function loadEmulatorConfig(path: string): Promise<EmulatorConfig> 
 function firstRepeated(config: EmulatorConfig): string | undefined {
   const seen = new Set<string>();
   const isRepeated = (path: string): boolean => seen.size === seen.add(path.toLowerCase()).size;
-  for (const { Topics } of config.UserConfig.Namespaces) {
+  for (const { Queues, Topics } of config.UserConfig.Namespaces) {
+    for (const { Name } of Queues) if (isRepeated(Name)) return Name;
     for (const { Name, Subscriptions } of Topics) {
       if (isRepeated(Name)) return Name;
       for (const subscription of Subscriptions) {

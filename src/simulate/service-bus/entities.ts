@@ -1,27 +1,39 @@
 import type { BusLog } from './bus-log.ts';
 import type { EmulatorConfig } from './emulator-config.ts';
 import type { Queue } from './queue.ts';
-import { type QueueLimits, type Subscription, Topic } from './topic.ts';
+import type { RoomLimits } from './room.ts';
+import { type Subscription, Topic } from './topic.ts';
 
 /** An address a link can name: where it leads, and whether it asks for the entity's `$management` node. */
 export type Address = {
+  /** Where messages are sent to: a topic, or a queue's sending side. */
   readonly topic: Topic | undefined;
   readonly subscription: Subscription | undefined;
   readonly queue: Queue | undefined;
   readonly isManagement: boolean;
 };
 
-/** All topics of the namespace, found by address; names are compared without case. */
+/** All topics and queues of the namespace, found by address; names are compared without case. */
 export class Entities {
+  /** Queues too: they share the topics' names. */
   readonly topics = new Map<string, Topic>();
+  readonly #queues = new Map<string, Queue>();
 
-  constructor(config: EmulatorConfig, limits: QueueLimits, log: BusLog) {
-    for (const { Topics } of config.UserConfig.Namespaces) {
-      for (const topic of Topics) this.topics.set(topic.Name.toLowerCase(), new Topic(topic, limits, log));
+  constructor(config: EmulatorConfig, limits: RoomLimits, log: BusLog) {
+    for (const { Queues, Topics } of config.UserConfig.Namespaces) {
+      for (const topic of [...Queues, ...Topics])
+        this.topics.set(topic.Name.toLowerCase(), new Topic(topic, limits, log));
+    }
+    for (const topic of this.topics.values()) {
+      const queues = [...topic.subscriptions.values()].map(({ queue }) => queue);
+      for (const queue of topic.queue === undefined ? queues : [topic.queue]) {
+        this.#queues.set(queue.path, queue);
+        if (queue.deadLetters !== undefined) this.#queues.set(queue.deadLetters.path, queue.deadLetters);
+      }
     }
   }
 
-  /** Reads `topic[/Subscriptions/name[/$DeadLetterQueue]][/$management]`. */
+  /** Reads `topic[/$management]` and `(queue|topic/Subscriptions/name)[/$DeadLetterQueue][/$management]`. */
   find(address: string): Address {
     const parts = address.toLowerCase().replace(/^\/+/, '').split('/');
     const isManagement = parts.at(-1) === '$management';
@@ -29,10 +41,12 @@ export class Entities {
     const isDeadLetters = parts.at(-1) === '$deadletterqueue';
     if (isDeadLetters) parts.pop();
     const [topicName = '', kind, name = '', ...rest] = parts;
-    const topic = rest.length > 0 ? undefined : this.topics.get(topicName);
-    const subscription = kind === 'subscriptions' ? topic?.subscriptions.get(name) : undefined;
-    const queue = isDeadLetters ? subscription?.queue.deadLetters : subscription?.queue;
-    return { topic: kind === undefined ? topic : undefined, subscription, queue, isManagement };
+    const found = rest.length > 0 ? undefined : this.topics.get(topicName);
+    const subscription = kind === 'subscriptions' ? found?.subscriptions.get(name) : undefined;
+    const received = kind === undefined ? found?.queue : subscription?.queue;
+    const queue = isDeadLetters ? received?.deadLetters : received;
+    const topic = kind === undefined && !isDeadLetters ? found : undefined;
+    return { topic, subscription, queue, isManagement };
   }
 
   *subscriptions(): Generator<{ readonly topic: Topic; readonly subscription: Subscription }> {
@@ -43,18 +57,15 @@ export class Entities {
 
   /** Every queue by its path, dead-letter queues included. */
   queues(): ReadonlyMap<string, Queue> {
-    const found = new Map<string, Queue>();
-    for (const { subscription } of this.subscriptions()) {
-      found.set(subscription.queue.path, subscription.queue);
-      const { deadLetters } = subscription.queue;
-      if (deadLetters !== undefined) found.set(deadLetters.path, deadLetters);
-    }
-    return found;
+    return this.#queues;
   }
 
-  /** Ends locks, messages and duplicate windows whose time is over. */
+  /** Ends locks, messages and duplicate windows whose time is over, and enqueues what is due. */
   sweep(nowMs: number): void {
-    for (const topic of this.topics.values()) topic.duplicates?.forgetExpired(nowMs);
+    for (const topic of this.topics.values()) {
+      topic.sweep(nowMs);
+      topic.queue?.sweep(nowMs);
+    }
     for (const { subscription } of this.subscriptions()) subscription.queue.sweep(nowMs);
   }
 }

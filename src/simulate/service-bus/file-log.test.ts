@@ -7,8 +7,11 @@ import rhea from 'rhea';
 import { parseEmulatorConfig } from './emulator-config.ts';
 import { Entities } from './entities.ts';
 import { FileLog } from './file-log.ts';
+import type { Lane } from './lane.ts';
 import type { Lock } from './locks.ts';
 import type { Queue } from './queue.ts';
+import { MessageProperties } from './rule.ts';
+import { settlementOf } from './settlement.ts';
 
 const config = parseEmulatorConfig({
   UserConfig: {
@@ -80,6 +83,110 @@ test('a log cut at any byte gives back every message whose record is whole', asy
   }
 });
 
+test('what is scheduled, deferred and kept of sessions survives, and a cut costs only what it cut', async (context) => {
+  const dataDir = directory(context);
+  const file = join(dataDir, 'bus.log');
+  const bus = openQueue(dataDir);
+  const starts = statSync(file).size;
+  await bus.publish({ message_id: 'later', group_id: 'a', message_annotations: inAnHour() });
+  await bus.publish({ message_id: 'cancelled', group_id: 'a', message_annotations: inAnHour() });
+  await bus.publish({ message_id: 'aside', group_id: 'a' });
+  await bus.publish({ message_id: 'waits', group_id: 'b' });
+  assert.equal(bus.topic.cancel([2]), true);
+  bus.work();
+  bus.log.close();
+  const whole = readFileSync(file);
+  const expected = {
+    scheduled: ['later'],
+    peeked: [
+      ['aside', 1, 1],
+      ['waits', 0, 0],
+    ],
+    notes: [7],
+    state: 'half done',
+    lastSequence: 4,
+  };
+  for (let length = starts; length < whole.length; length += 11) {
+    writeFileSync(file, whole.subarray(0, length));
+    const cut = openQueue(dataDir);
+    const { scheduled, peeked } = cut.found();
+    assert.ok(scheduled.length <= 2 && peeked.length <= 2, `cut at ${String(length)}`);
+    cut.log.close();
+  }
+  writeFileSync(file, whole);
+  // The first start reads the log as it was written, the second its snapshot.
+  for (let starts = 0; starts < 2; starts++) {
+    const again = openQueue(dataDir);
+    assert.deepEqual(again.found(), expected);
+    again.log.close();
+  }
+});
+
+const inAnHour = () => ({ 'x-opt-scheduled-enqueue-time': new Date(Date.now() + 3_600_000) });
+
+/** A queue with sessions, and what is in it. */
+function openQueue(dataDir: string) {
+  const Queues = [{ Name: 'q', Properties: { RequiresSession: true } }];
+  const log = new FileLog(dataDir);
+  const entities = new Entities(
+    parseEmulatorConfig({ UserConfig: { Namespaces: [{ Name: 'ns', Queues }] } }),
+    roomy,
+    log,
+  );
+  log.open(entities);
+  const topic = entities.topics.get('q');
+  const queue = topic?.queue;
+  assert.ok(topic !== undefined && queue !== undefined);
+  const publish = (fields: object) =>
+    new Promise<void>((resolve) => {
+      topic.publish(
+        [rhea.message.encode({ ...fields, body: sections.data_section(Buffer.alloc(9)) })],
+        () => {
+          resolve();
+        },
+      );
+    });
+  /** Keeps a state, defers the session's message with a note, and gives it back once. */
+  const work = () => {
+    const session = queue.sessions?.accept('a', { name: 'link', onSessionLost: () => undefined });
+    assert.ok(session !== undefined);
+    queue.setState(session, Buffer.from('half done'));
+    const [lock] = lockAll(queue, session);
+    queue.settle(lock?.key ?? 0, { kind: 'defer', properties: new Map([['note', 7]]) }, session);
+    const taken = queue.takeDeferred([lock?.held.message.sequence ?? 0], false, session);
+    assert.ok(typeof taken !== 'string');
+    queue.settle(taken[0]?.lock?.key ?? 0, settlementOf('released', undefined), session);
+  };
+  const found = () => ({
+    scheduled: [...topic.schedule.all()].map(({ message }) => message.messageId),
+    peeked: queue
+      .peek(0, 10)
+      .map(({ message, deliveryCount, state }) => [message.messageId, deliveryCount, state]),
+    notes: queue
+      .peek(0, 10)
+      .map(({ message }) => new MessageProperties(message.bare).application('note'))
+      .filter((note) => note !== undefined),
+    state: queue.sessions?.find('a')?.state?.toString(),
+    lastSequence: topic.lastSequence,
+  });
+  return { log, topic, publish, work, found };
+}
+
+function lockAll(queue: Queue, lane?: Lane): readonly Lock[] {
+  const locks: Lock[] = [];
+  const consumer = {
+    isPresettled: false,
+    capacity: () => 1_000,
+    send: (_bytes: Buffer, lock: Lock | undefined) => {
+      if (lock !== undefined) locks.push(lock);
+    },
+  };
+  queue.attach(consumer, lane);
+  queue.pump(lane);
+  queue.detach(consumer, lane);
+  return locks;
+}
+
 test('a message is in the file before its sender is answered and before anyone can receive it', async (context) => {
   const dataDir = directory(context);
   const bus = open(dataDir);
@@ -131,21 +238,11 @@ test('a log that grows by traffic is compacted to what is alive and loses none o
 
 /** Takes all that waits under locks, completes the last and gives the others back. */
 function completeLast(queue: Queue): void {
-  const locks: Lock[] = [];
-  const consumer = {
-    isPresettled: false,
-    capacity: () => 1_000,
-    send: (_bytes: Buffer, lock: Lock | undefined) => {
-      if (lock !== undefined) locks.push(lock);
-    },
-  };
-  queue.attach(consumer);
-  queue.pump();
-  queue.detach(consumer);
-  queue.settle(locks.pop()?.key ?? 0, { kind: 'complete' });
+  const locks = [...lockAll(queue)];
+  queue.settle(locks.pop()?.key ?? 0, settlementOf('accepted', undefined));
   for (const { key, held } of locks) {
     held.deliveryCount = -1; // gives back as never tried: this test is not about counts
-    queue.settle(key, { kind: 'abandon' });
+    queue.settle(key, settlementOf('released', undefined));
   }
 }
 

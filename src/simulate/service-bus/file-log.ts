@@ -5,6 +5,7 @@ import type { BusLog, Logged } from './bus-log.ts';
 import type { Entities } from './entities.ts';
 import { type LogRecord, logHead, RecordWriter } from './log-record.ts';
 import { namesOf, type Restored, restore, snapshot } from './log-restore.ts';
+import type { Scheduled } from './schedule.ts';
 import type { StoredMessage } from './stored-message.ts';
 
 /** A log smaller than this is never rewritten. */
@@ -74,6 +75,22 @@ export class FileLog implements BusLog {
 
   counted(queue: Logged, sequence: number, deliveryCount: number): void {
     this.#add({ kind: 'counted', queue: this.#id(queue), sequence, deliveryCount });
+  }
+
+  deferred(queue: Logged, sequence: number): void {
+    this.#add({ kind: 'deferred', queue: this.#id(queue), sequence });
+  }
+
+  scheduled(topic: Logged, scheduled: Scheduled): void {
+    this.#add({ kind: 'scheduled', topic: this.#id(topic), scheduled });
+  }
+
+  unscheduled(topic: Logged, sequence: number): void {
+    this.#add({ kind: 'unscheduled', topic: this.#id(topic), sequence });
+  }
+
+  sessionState(queue: Logged, sessionId: string, state: Buffer | undefined): void {
+    this.#add({ kind: 'state', queue: this.#id(queue), sessionId, state });
   }
 
   whenWritten(then: () => void): void {

@@ -1,57 +1,61 @@
 import type { Held } from './stored-message.ts';
 
 /** A message handed out under a lock. `key` is unique over restarts: a stale token never meets a new lock. */
-export type Lock = { readonly key: number; readonly held: Held; untilMs: number };
+export type Lock = {
+  readonly key: number;
+  readonly held: Held;
+  untilMs: number;
+  /** It was deferred, and is again when it is given back. */
+  readonly isDeferred: boolean;
+};
 
 // 2,048 keys a millisecond keep it under 2^53 for centuries; no process reaches that rate for a second.
 let lastKey = Date.now() * 2048;
 
-/** The locks of one queue, in order of expiry: the lock time is one a queue, and renewing moves a lock to the end. */
+/** The locks of one lane, in order of expiry: the lock time is one a queue, and renewing moves a lock to the end. */
 export class Locks {
-  readonly #lockMs: number;
   readonly #all = new Map<number, Lock>();
-
-  constructor(lockMs: number) {
-    this.#lockMs = lockMs;
-  }
 
   get size(): number {
     return this.#all.size;
   }
 
-  take(held: Held, nowMs: number): Lock {
-    const lock = { key: ++lastKey, held, untilMs: nowMs + this.#lockMs };
+  take(held: Held, untilMs: number, isDeferred = false): Lock {
+    const lock = { key: ++lastKey, held, untilMs, isDeferred };
     this.#all.set(lock.key, lock);
     return lock;
   }
 
-  /** Ends a lock and gives its message; undefined when it is not held any more. */
-  end(key: number): Held | undefined {
-    const lock = this.#all.get(key);
-    this.#all.delete(key);
-    return lock?.held;
+  /** The lock while it is held; undefined afterwards. */
+  find(key: number): Lock | undefined {
+    return this.#all.get(key);
   }
 
-  /** New end of a lock in milliseconds; undefined when it is not held any more. */
-  renew(key: number, nowMs: number): number | undefined {
+  /** Ends a lock that `find` gave. */
+  end(lock: Lock): void {
+    this.#all.delete(lock.key);
+  }
+
+  /** Gives a lock a new end; undefined when it is not held any more. */
+  renew(key: number, untilMs: number): number | undefined {
     const lock = this.#all.get(key);
     if (lock === undefined) return undefined;
-    lock.untilMs = nowMs + this.#lockMs;
+    lock.untilMs = untilMs;
     this.#all.delete(key);
     this.#all.set(key, lock);
-    return lock.untilMs;
+    return untilMs;
   }
 
-  /** Ends the locks whose time is over, one by one as they are asked for. */
-  *endExpired(nowMs: number): Generator<Held> {
+  /** Ends the locks whose time is over, one by one as they are asked for; Infinity ends all. */
+  *endExpired(nowMs: number): Generator<Lock> {
     for (const [key, lock] of this.#all) {
       if (lock.untilMs > nowMs) return;
       this.#all.delete(key);
-      yield lock.held;
+      yield lock;
     }
   }
 
-  *held(): Generator<Held> {
-    for (const { held } of this.#all.values()) yield held;
+  all(): Iterable<Lock> {
+    return this.#all.values();
   }
 }

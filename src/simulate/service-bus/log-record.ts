@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { Fault } from '../../message/codes.ts';
+import type { Scheduled } from './schedule.ts';
 import type { StoredMessage } from './stored-message.ts';
 
 /** `TFBUS` and the format version: the first bytes of every log. */
@@ -23,9 +24,30 @@ export type LogRecord =
       readonly deliveryCount: number;
     }
   | { readonly kind: 'seen'; readonly topic: number; readonly messageId: string; readonly seenAtMs: number }
-  | { readonly kind: 'sequence'; readonly topic: number; readonly sequence: number };
+  | { readonly kind: 'sequence'; readonly topic: number; readonly sequence: number }
+  | { readonly kind: 'deferred'; readonly queue: number; readonly sequence: number }
+  | { readonly kind: 'scheduled'; readonly topic: number; readonly scheduled: Scheduled }
+  | { readonly kind: 'unscheduled'; readonly topic: number; readonly sequence: number }
+  | {
+      readonly kind: 'state';
+      readonly queue: number;
+      readonly sessionId: string;
+      readonly state: Buffer | undefined;
+    };
 
-const kinds = ['name', 'stored', 'removed', 'counted', 'seen', 'sequence'] as const;
+/** By their number in the file: new kinds go at the end. */
+const kinds = [
+  'name',
+  'stored',
+  'removed',
+  'counted',
+  'seen',
+  'sequence',
+  'deferred',
+  'scheduled',
+  'unscheduled',
+  'state',
+] as const;
 
 /** Before each record: its length and a CRC-32 of it, both 4 bytes. */
 const HEAD = 8;
@@ -67,18 +89,26 @@ export class RecordWriter {
         return;
       case 'stored':
         this.#short(record.topic);
-        this.#long(record.message.sequence);
-        this.#long(record.message.enqueuedAtMs);
-        this.#long(record.message.expiresAtMs);
-        this.#text(record.message.messageId);
-        this.#text(record.message.deadLetterSource);
-        this.#short(record.message.annotationCount);
-        this.#block(record.message.annotations);
+        this.#messageHead(record.message);
         this.#short(record.queues.length);
         for (const queue of record.queues) this.#short(queue);
         this.#block(record.message.bare);
         return;
+      case 'scheduled':
+        this.#short(record.topic);
+        this.#long(record.scheduled.dueAtMs);
+        this.#long(record.scheduled.ttlMs);
+        this.#messageHead(record.scheduled.message);
+        this.#block(record.scheduled.message.bare);
+        return;
+      case 'state':
+        this.#short(record.queue);
+        this.#text(record.sessionId);
+        this.#byte(record.state === undefined ? 0 : 1);
+        this.#block(record.state ?? Buffer.alloc(0));
+        return;
       case 'removed':
+      case 'deferred':
         this.#short(record.queue);
         this.#long(record.sequence);
         return;
@@ -93,9 +123,21 @@ export class RecordWriter {
         this.#long(record.seenAtMs);
         return;
       case 'sequence':
+      case 'unscheduled':
         this.#short(record.topic);
         this.#long(record.sequence);
     }
+  }
+
+  /** A message without its bare part. */
+  #messageHead(message: StoredMessage): void {
+    this.#long(message.sequence);
+    this.#long(message.enqueuedAtMs);
+    this.#long(message.expiresAtMs);
+    this.#text(message.messageId);
+    this.#text(message.deadLetterSource);
+    this.#short(message.annotationCount);
+    this.#block(message.annotations);
   }
 
   #byte(value: number): void {
@@ -178,6 +220,7 @@ function readMore(fd: number, rest: Buffer): Buffer {
 
 function readRecord(content: Buffer): LogRecord {
   let at = 1;
+  const byte = (): number => content.readUInt8(at++);
   const short = (): number => content.readUInt16BE((at += 2) - 2);
   const long = (): number => content.readUIntBE((at += 6) - 6, 6);
   const block = (): Buffer => {
@@ -186,35 +229,46 @@ function readRecord(content: Buffer): LogRecord {
     return Buffer.from(content.subarray(at - length, at)); // a copy: a slice would hold its 4 MiB piece in memory
   };
   const text = (): string => block().toString();
+  const messageHead = (): Omit<StoredMessage, 'bare'> => {
+    const [sequence, enqueuedAtMs, expiresAtMs] = [long(), long(), long()];
+    const [messageId, deadLetterSource] = [text(), text()];
+    const [annotationCount, annotations] = [short(), block()];
+    return {
+      sequence,
+      enqueuedAtMs,
+      expiresAtMs,
+      messageId,
+      deadLetterSource,
+      annotationCount,
+      annotations,
+    };
+  };
   const kind = kinds[content[0] ?? -1];
   switch (kind) {
     case 'name':
       return { kind, id: short(), path: text() };
     case 'stored': {
-      const topic = short();
-      const [sequence, enqueuedAtMs, expiresAtMs] = [long(), long(), long()];
-      const [messageId, deadLetterSource] = [text(), text()];
-      const [annotationCount, annotations] = [short(), block()];
+      const [topic, head] = [short(), messageHead()];
       const queues = Array.from({ length: short() }, short);
-      const message = {
-        sequence,
-        enqueuedAtMs,
-        expiresAtMs,
-        messageId,
-        deadLetterSource,
-        annotationCount,
-        annotations,
-        bare: block(),
-      };
-      return { kind, topic, message, queues };
+      return { kind, topic, message: { ...head, bare: block() }, queues };
+    }
+    case 'scheduled': {
+      const [topic, dueAtMs, ttlMs, head] = [short(), long(), long(), messageHead()];
+      return { kind, topic, scheduled: { message: { ...head, bare: block() }, dueAtMs, ttlMs } };
+    }
+    case 'state': {
+      const [queue, sessionId, isKept, state] = [short(), text(), byte(), block()];
+      return { kind, queue, sessionId, state: isKept === 1 ? state : undefined };
     }
     case 'removed':
+    case 'deferred':
       return { kind, queue: short(), sequence: long() };
     case 'counted':
       return { kind, queue: short(), sequence: long(), deliveryCount: short() };
     case 'seen':
       return { kind, topic: short(), messageId: text(), seenAtMs: long() };
     case 'sequence':
+    case 'unscheduled':
       return { kind, topic: short(), sequence: long() };
     default:
       throw new Fault('STAND_IN_LOG', 'the log holds a record of an unknown kind');

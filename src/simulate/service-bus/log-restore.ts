@@ -3,72 +3,110 @@ import { Fault } from '../../message/codes.ts';
 import type { Entities } from './entities.ts';
 import { type LogRecord, type RecordWriter, readRecords } from './log-record.ts';
 import type { Queue } from './queue.ts';
+import type { Scheduled } from './schedule.ts';
 import type { Held, StoredMessage } from './stored-message.ts';
 
 /** What a start found; `orphaned` messages were in queues the entity file no longer names. */
 export type Restored = { readonly messages: number; readonly orphaned: number; readonly tornBytes: number };
 
-/** Rebuilds queues, delivery counts and duplicate history from an open log. */
+/** What the log says of one queue or topic, by sequence number or session. */
+type Kept = {
+  readonly held: Map<number, Held>;
+  readonly deferred: Set<number>;
+  readonly scheduled: Map<number, Scheduled>;
+  readonly states: Map<string, Buffer>;
+};
+
+/** Rebuilds queues, schedules, session states, delivery counts and duplicate history from an open log. */
 export function restore(fd: number, entities: Entities): Restored {
   const names = new Map<number, string>();
-  const waiting = new Map<string, Map<number, Held>>();
+  const kept = new Map<string, Kept>();
+  const keptOf = (id: number): Kept => {
+    const path = names.get(id) ?? '';
+    const known = kept.get(path);
+    if (known !== undefined) return known;
+    const fresh = { held: new Map(), deferred: new Set<number>(), scheduled: new Map(), states: new Map() };
+    kept.set(path, fresh);
+    return fresh;
+  };
   const goodBytes = readRecords(fd, (record) => {
-    replay(record, entities, names, waiting);
+    if (record.kind === 'name') names.set(record.id, record.path);
+    else {
+      replayTopic(record, entities, names);
+      replay(record, keptOf);
+    }
   });
-  const queues = entities.queues();
   let messages = 0;
   let orphaned = 0;
-  for (const [path, held] of waiting) {
-    const queue = queues.get(path);
+  for (const [path, { held, deferred, scheduled, states }] of kept) {
+    const queue = entities.queues().get(path);
+    const topic = entities.topics.get(path.toLowerCase());
     if (queue === undefined) orphaned += held.size;
     else {
       messages += held.size;
-      for (const one of held.values()) queue.restore(one);
+      for (const [sequence, one] of held) queue.restore(one, deferred.has(sequence));
+      for (const [id, state] of states) queue.restoreState(id, state);
+    }
+    if (topic === undefined) orphaned += scheduled.size;
+    else {
+      messages += scheduled.size;
+      for (const one of scheduled.values()) topic.schedule.add(one);
     }
   }
   return { messages, orphaned, tornBytes: fstatSync(fd).size - goodBytes };
 }
 
-function replay(
-  record: LogRecord,
-  entities: Entities,
-  names: Map<number, string>,
-  waiting: Map<string, Map<number, Held>>,
-): void {
-  const pathOf = (id: number): string => names.get(id) ?? '';
-  const topicOf = (id: number) => entities.topics.get(pathOf(id).toLowerCase());
+/** Sequence numbers and duplicate history. */
+function replayTopic(record: LogRecord, entities: Entities, names: ReadonlyMap<number, string>): void {
+  if (!('topic' in record)) return;
+  const topic = entities.topics.get((names.get(record.topic) ?? '').toLowerCase());
+  if (topic === undefined) return;
+  if (record.kind === 'seen') {
+    topic.duplicates?.add(record.messageId, record.seenAtMs);
+    return;
+  }
+  if (record.kind !== 'stored' && record.kind !== 'scheduled') {
+    topic.lastSequence = Math.max(topic.lastSequence, record.sequence);
+    return;
+  }
+  const message = record.kind === 'stored' ? record.message : record.scheduled.message;
+  topic.lastSequence = Math.max(topic.lastSequence, message.sequence);
+  if (topic.duplicates?.has(message.messageId, 0) === false) {
+    topic.duplicates.add(message.messageId, message.enqueuedAtMs);
+  }
+}
+
+function replay(record: LogRecord, keptOf: (id: number) => Kept): void {
   switch (record.kind) {
-    case 'name':
-      names.set(record.id, record.path);
-      return;
     case 'stored': {
-      const topic = topicOf(record.topic);
-      const { sequence, messageId, enqueuedAtMs } = record.message;
-      if (topic !== undefined) {
-        topic.lastSequence = Math.max(topic.lastSequence, sequence);
-        if (topic.duplicates?.has(messageId, 0) === false) topic.duplicates.add(messageId, enqueuedAtMs);
-      }
+      const { message } = record;
       for (const id of record.queues) {
-        const held = waiting.get(pathOf(id)) ?? new Map<number, Held>();
-        waiting.set(pathOf(id), held.set(sequence, { message: record.message, deliveryCount: 0 }));
+        keptOf(id).held.set(message.sequence, { message, deliveryCount: 0 });
+        keptOf(id).deferred.delete(message.sequence);
       }
       return;
     }
     case 'removed':
-      waiting.get(pathOf(record.queue))?.delete(record.sequence);
+      keptOf(record.queue).held.delete(record.sequence);
+      keptOf(record.queue).deferred.delete(record.sequence);
       return;
     case 'counted': {
-      const held = waiting.get(pathOf(record.queue))?.get(record.sequence);
+      const held = keptOf(record.queue).held.get(record.sequence);
       if (held !== undefined) held.deliveryCount = record.deliveryCount;
       return;
     }
-    case 'seen':
-      topicOf(record.topic)?.duplicates?.add(record.messageId, record.seenAtMs);
+    case 'deferred':
+      keptOf(record.queue).deferred.add(record.sequence);
       return;
-    case 'sequence': {
-      const topic = topicOf(record.topic);
-      if (topic !== undefined) topic.lastSequence = Math.max(topic.lastSequence, record.sequence);
-    }
+    case 'scheduled':
+      keptOf(record.topic).scheduled.set(record.scheduled.message.sequence, record.scheduled);
+      return;
+    case 'unscheduled':
+      keptOf(record.topic).scheduled.delete(record.sequence);
+      return;
+    case 'state':
+      if (record.state === undefined) keptOf(record.queue).states.delete(record.sessionId);
+      else keptOf(record.queue).states.set(record.sessionId, record.state);
   }
 }
 
@@ -94,28 +132,40 @@ export function snapshot(
       writer.add({ kind: 'seen', topic: idOf(topic.path), messageId, seenAtMs });
       flush();
     }
+    for (const scheduled of topic.schedule.all()) {
+      writer.add({ kind: 'scheduled', topic: idOf(topic.path), scheduled });
+      flush();
+    }
   }
-  for (const [message, queues] of byMessage(entities)) {
-    const first = queues[0];
+  for (const [path, queue] of entities.queues()) {
+    for (const { id: sessionId, state } of queue.sessions?.all() ?? []) {
+      if (state === undefined) continue;
+      writer.add({ kind: 'state', queue: idOf(path), sessionId, state });
+      flush();
+    }
+  }
+  for (const [message, places] of byMessage(entities)) {
+    const first = places[0];
     if (first === undefined) continue;
-    const ids = queues.map(({ queue }) => idOf(queue.path));
-    // The topic's number only feeds sequence and duplicate history, both written above: any name without one will do.
+    const ids = places.map(({ queue }) => idOf(queue.path));
+    // The topic's number only feeds sequence and duplicate history, both written above: any entity's will do.
     writer.add({ kind: 'stored', topic: idOf(first.queue.path), message, queues: ids });
-    for (const { queue, deliveryCount } of queues) {
-      if (deliveryCount === 0) continue;
-      writer.add({ kind: 'counted', queue: idOf(queue.path), sequence: message.sequence, deliveryCount });
+    for (const { queue, deliveryCount, isDeferred } of places) {
+      const place = { queue: idOf(queue.path), sequence: message.sequence };
+      if (deliveryCount > 0) writer.add({ kind: 'counted', ...place, deliveryCount });
+      if (isDeferred) writer.add({ kind: 'deferred', ...place });
     }
     flush();
   }
 }
 
-type Place = { readonly queue: Queue; readonly deliveryCount: number };
+type Place = { readonly queue: Queue; readonly deliveryCount: number; readonly isDeferred: boolean };
 
 function byMessage(entities: Entities): ReadonlyMap<StoredMessage, readonly Place[]> {
   const places = new Map<StoredMessage, Place[]>();
   for (const queue of entities.queues().values()) {
-    for (const { held, isLocked } of queue.held()) {
-      const place = { queue, deliveryCount: held.deliveryCount + (isLocked ? 1 : 0) };
+    for (const { held, isLocked, isDeferred } of queue.held()) {
+      const place = { queue, deliveryCount: held.deliveryCount + (isLocked ? 1 : 0), isDeferred };
       const known = places.get(held.message);
       if (known === undefined) places.set(held.message, [place]);
       else known.push(place);

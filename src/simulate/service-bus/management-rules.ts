@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { CorrelationConfig } from './emulator-config.ts';
 import { wireNumber } from './wire-number.ts';
 import type { Answer } from './request-link.ts';
-import { correlationRule, type Rule, systemPositions, trueRule } from './rule.ts';
+import { correlationFilter, type Filter, type Rule } from './rule.ts';
+import { compileSqlAction, compileSqlFilter, refusalText, type SqlRefusal } from './sql-rule.ts';
+import { systemPositions } from './sql-scope.ts';
 import type { Subscription } from './topic.ts';
 
 /** The service allows 2,000 rules a topic. */
@@ -12,7 +14,9 @@ const rulesMax = 2_000;
 /** Described types of a rule on the wire, by the numbers of the service's request-response protocol. */
 const descriptors = {
   description: 0x137_0000_0004,
-  action: 0x137_0000_0005,
+  noAction: 0x137_0000_0005,
+  sqlAction: 0x137_0000_0006,
+  sql: 0x13_7000_0006,
   true: 0x13_7000_0007,
   correlation: 0x13_7000_0009,
 };
@@ -21,10 +25,12 @@ const text = z
   .string()
   .nullish()
   .transform((value) => value ?? undefined);
+const expression = z.object({ expression: z.string() });
 const addSchema = z.object({
   'rule-name': z.string().min(1).max(50),
   'rule-description': z.object({
-    'sql-filter': z.object({ expression: z.string() }).optional(),
+    'sql-filter': expression.nullish(),
+    'sql-rule-action': expression.nullish(),
     'correlation-filter': z
       .object({
         'correlation-id': text,
@@ -37,9 +43,10 @@ const addSchema = z.object({
         'content-type': text,
         properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).nullish(),
       })
-      .optional(),
+      .nullish(),
   }),
 });
+type AddedRule = z.infer<typeof addSchema>['rule-description'];
 const removeSchema = z.object({ 'rule-name': z.string() });
 const listSchema = z.object({ skip: wireNumber, top: wireNumber });
 
@@ -55,19 +62,35 @@ export const ruleOperations = {
 
 function addRule({ rules }: Subscription, body: unknown): Answer {
   const { 'rule-name': name, 'rule-description': description } = addSchema.parse(body);
-  const sql = description['sql-filter']?.expression.replaceAll(' ', '');
-  const filter = description['correlation-filter'];
   if (rules.has(name)) return refused(409, 'The rule already exists.', 'com.microsoft:entity-already-exists');
   if (rules.size >= rulesMax) return refused(403, 'Too many rules.', 'amqp:resource-limit-exceeded');
-  if (filter !== undefined) rules.set(name, correlationRule(name, correlationFrom(filter)));
-  else if (sql === '1=1') rules.set(name, { ...trueRule, name });
-  else return refused(501, 'SQL filters are not played by the stand-in, except 1=1.', 'amqp:not-implemented');
+  const filter = filterFrom(description);
+  if (filter === undefined) return refused(400, 'The rule has no filter.', 'com.microsoft:argument-error');
+  if ('why' in filter) return wrongExpression('filter', filter);
+  const expression = description['sql-rule-action']?.expression;
+  const action = expression === undefined ? undefined : compileSqlAction(expression);
+  if (action?.ok === false) return wrongExpression('action', action);
+  rules.set(name, { name, filter, action: action?.compiled });
   return { status: 200, description: 'OK' };
 }
 
-function correlationFrom(
-  filter: NonNullable<z.infer<typeof addSchema>['rule-description']['correlation-filter']>,
-): CorrelationConfig {
+function filterFrom({
+  'correlation-filter': correlation,
+  'sql-filter': sql,
+}: AddedRule): Filter | SqlRefusal | undefined {
+  if (correlation !== undefined && correlation !== null)
+    return correlationFilter(correlationFrom(correlation));
+  if (sql === undefined || sql === null) return undefined;
+  const result = compileSqlFilter(sql.expression);
+  return result.ok ? { kind: 'sql', sql: result.compiled } : result;
+}
+
+/** The SDK takes this condition for the caller's mistake and does not try again. */
+function wrongExpression(part: string, refusal: SqlRefusal): Answer {
+  return refused(400, `The SQL ${part} is wrong at ${refusalText(refusal)}.`, 'com.microsoft:argument-error');
+}
+
+function correlationFrom(filter: NonNullable<AddedRule['correlation-filter']>): CorrelationConfig {
   return {
     CorrelationId: filter['correlation-id'],
     MessageId: filter['message-id'],
@@ -96,18 +119,23 @@ function listRules({ rules }: Subscription, body: unknown): Answer {
   return { status: 200, description: 'OK', body: { rules: listed } };
 }
 
-function described(rule: Rule): unknown {
-  const isTrue = rule.system.size === 0 && rule.application.size === 0;
+/** Expressions go back as they were written. */
+function described({ name, filter, action }: Rule): unknown {
+  const doing =
+    action === undefined ? list(descriptors.noAction, []) : list(descriptors.sqlAction, [action.text]);
+  return list(descriptors.description, [describedFilter(filter), doing, name]);
+}
+
+function describedFilter(filter: Filter): unknown {
+  if (filter.kind === 'true') return list(descriptors.true, []);
+  if (filter.kind === 'sql') return list(descriptors.sql, [filter.sql.text]);
   const { MessageId, To, Label, ReplyTo, CorrelationId, ContentType, SessionId, ReplyToSessionId } =
     systemPositions;
   const order = [CorrelationId, MessageId, To, ReplyTo, Label, SessionId, ReplyToSessionId, ContentType];
-  const filter = isTrue
-    ? list(descriptors.true, [])
-    : list(descriptors.correlation, [
-        ...order.map((position) => rule.system.get(position) ?? null),
-        rhea.types.wrap_map(Object.fromEntries(rule.application)),
-      ]);
-  return list(descriptors.description, [filter, list(descriptors.action, []), rule.name]);
+  return list(descriptors.correlation, [
+    ...order.map((position) => filter.system.get(position) ?? null),
+    rhea.types.wrap_map(Object.fromEntries(filter.application)),
+  ]);
 }
 
 /** `described_nc` is missing from rhea's typings. */

@@ -1,110 +1,53 @@
-import rhea from 'rhea';
 import { z } from 'zod';
+import { Fault } from '../../message/codes.ts';
 import type { BusLog } from './bus-log.ts';
-import { encodeDelivered } from './delivered-bytes.ts';
 import type { Address } from './entities.ts';
-import { lockKeyOf } from './lock-token.ts';
+import { queueOperations } from './management-queue.ts';
 import { ruleOperations } from './management-rules.ts';
-import type { Queue } from './queue.ts';
-import type { Answer, Answering } from './request-link.ts';
-import type { Settlement } from './settlement.ts';
-import { wireNumber } from './wire-number.ts';
+import { sessionOperations } from './management-sessions.ts';
+import { topicOperations } from './management-topic.ts';
+import type { Answer, Answering, Request } from './request-link.ts';
 
-const peekMax = 250;
-const peekBytesMax = 4 * 1024 * 1024;
-
-const timestamps = 0x83;
-
-const tokensSchema = z.array(z.unknown()).min(1).max(1_000);
-const peekSchema = z.object({ 'from-sequence-number': wireNumber, 'message-count': wireNumber });
-const renewSchema = z.object({ 'lock-tokens': tokensSchema });
-const dispositionSchema = z.object({
-  'lock-tokens': tokensSchema,
-  'disposition-status': z.enum(['completed', 'abandoned', 'suspended']),
-  'deadletter-reason': z.string().optional(),
-  'deadletter-description': z.string().optional(),
-  'properties-to-modify': z.undefined().optional(),
-});
-
-const lockLostAnswer: Answer = {
-  status: 410,
-  description: 'The lock supplied is invalid.',
-  condition: 'com.microsoft:message-lock-lost',
+const notPlayed: Answer = {
+  status: 501,
+  description: 'The operation is not played by the stand-in.',
+  condition: 'amqp:not-implemented',
 };
 
-/** `$management` of one entity: what the SDK asks outside of links. */
+/** `$management` of one entity: what the SDK asks outside of links. An answer leaves when what it says is in the log. */
 export const management =
   (address: Address, log: BusLog): Answering =>
   (request, answer) => {
-    const operation = request.application_properties.operation.replace('com.microsoft:', '');
-    const { queue, subscription } = address;
+    const answerWritten = (answered: Answer): void => {
+      log.whenWritten(() => {
+        answer(answered);
+      });
+    };
     try {
-      if (queue !== undefined && operation === 'peek-message')
-        answer(peek(queue, peekSchema.parse(request.body)));
-      else if (queue !== undefined && operation === 'renew-lock')
-        answer(renew(queue, renewSchema.parse(request.body)));
-      else if (queue !== undefined && operation === 'update-disposition') {
-        const answered = settle(queue, dispositionSchema.parse(request.body));
-        log.whenWritten(() => {
-          answer(answered);
-        });
-      } else if (subscription !== undefined && operation in ruleOperations) {
-        answer(ruleOperations[operation as keyof typeof ruleOperations](subscription, request.body));
-      } else {
-        const description = 'The operation is not played by the stand-in.';
-        answer({ status: 501, description, condition: 'amqp:not-implemented' });
-      }
+      operate(address, request, answerWritten);
     } catch (error) {
-      if (!(error instanceof z.ZodError)) throw error;
-      answer({ status: 400, description: z.prettifyError(error), condition: 'amqp:invalid-field' });
+      if (error instanceof z.ZodError) {
+        answer({ status: 400, description: z.prettifyError(error), condition: 'amqp:invalid-field' });
+      } else if (error instanceof Fault) {
+        answer({ status: 400, description: error.message, condition: 'amqp:decode-error' });
+      } else throw error;
     }
   };
 
-function peek(queue: Queue, body: z.infer<typeof peekSchema>): Answer {
-  const count = Math.min(peekMax, Math.max(1, body['message-count']));
-  const messages: { message: Buffer }[] = [];
-  let bytes = 0;
-  for (const { message, deliveryCount } of queue.peek(body['from-sequence-number'], count)) {
-    const encoded = encodeDelivered(message, deliveryCount, 0);
-    bytes += encoded.length;
-    if (bytes > peekBytesMax && messages.length > 0) break;
-    messages.push({ message: encoded });
-  }
-  return messages.length === 0
-    ? { status: 204, description: 'NoContent' }
-    : { status: 200, description: 'OK', body: { messages } };
+function operate(address: Address, request: Request, answer: (answer: Answer) => void): void {
+  const { topic, queue, subscription } = address;
+  const operation = request.application_properties.operation.replace('com.microsoft:', '');
+  if (topic !== undefined && isIn(topicOperations, operation)) {
+    topicOperations[operation](topic, request.body, answer);
+  } else if (queue !== undefined && isIn(queueOperations, operation)) {
+    answer(queueOperations[operation](address, queue, request));
+  } else if (queue?.sessions !== undefined && isIn(sessionOperations, operation)) {
+    answer(sessionOperations[operation](queue, queue.sessions, request));
+  } else if (subscription !== undefined && isIn(ruleOperations, operation)) {
+    answer(ruleOperations[operation](subscription, request.body));
+  } else answer(notPlayed);
 }
 
-function renew(queue: Queue, body: z.infer<typeof renewSchema>): Answer {
-  const expirations: number[] = [];
-  for (const token of body['lock-tokens']) {
-    const untilMs = queue.renew(lockKeyOf(token));
-    if (untilMs === undefined) return lockLostAnswer;
-    expirations.push(untilMs);
-  }
-  const wrapped: unknown = rhea.types.wrap_array(expirations, timestamps, undefined);
-  return { status: 200, description: 'OK', body: { expirations: wrapped } };
-}
-
-function settle(queue: Queue, body: z.infer<typeof dispositionSchema>): Answer {
-  for (const token of body['lock-tokens']) {
-    if (!queue.settle(lockKeyOf(token), settlementFrom(body))) return lockLostAnswer;
-  }
-  return { status: 200, description: 'OK' };
-}
-
-function settlementFrom(body: z.infer<typeof dispositionSchema>): Settlement {
-  switch (body['disposition-status']) {
-    case 'completed':
-      return { kind: 'complete' };
-    case 'abandoned':
-      return { kind: 'abandon' };
-    case 'suspended': {
-      const properties = new Map<string, string>();
-      const { 'deadletter-reason': reason, 'deadletter-description': description } = body;
-      if (reason !== undefined) properties.set('DeadLetterReason', reason);
-      if (description !== undefined) properties.set('DeadLetterErrorDescription', description);
-      return { kind: 'dead-letter', properties };
-    }
-  }
+function isIn<O extends object>(operations: O, name: string): name is keyof O & string {
+  return Object.hasOwn(operations, name);
 }

@@ -17,7 +17,7 @@ const tooLarge = {
   description: 'The received message passes the allowed size.',
 };
 
-/** A link on which a peer publishes to a topic. */
+/** A link on which a peer publishes to a topic or queue. */
 export class PublisherLink {
   readonly #receiver: Receiver;
   readonly #topic: Topic;
@@ -63,7 +63,7 @@ export class PublisherLink {
       this.#topic.publish(format === BATCH_FORMAT ? splitBatch(message) : [message], (publication) => {
         if (this.#isGone) forget(delivery);
         else if (publication.ok) delivery.accept();
-        else delivery.reject(quotaExceeded(publication.full));
+        else delivery.reject(publication.refusal);
       });
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
@@ -71,8 +71,3 @@ export class PublisherLink {
     }
   }
 }
-
-const quotaExceeded = (full: string) => ({
-  condition: 'amqp:resource-limit-exceeded',
-  description: `The maximum entity size has been reached or exceeded for '${full}'.`,
-});

@@ -1,249 +1,295 @@
 import type { BusLog } from './bus-log.ts';
-import { type Consumer, Consumers } from './consumer.ts';
+import type { Consumer } from './consumer.ts';
+import { Contents, type ContentsOptions, type NotTaken, type Place } from './contents.ts';
+import { expired, sessionMissing, triedTooOften } from './dead-letter-reasons.ts';
 import { encodeDelivered } from './delivered-bytes.ts';
-import { Locks } from './locks.ts';
-import { SequenceQueue } from './sequence-queue.ts';
-import type { Settlement } from './settlement.ts';
-import { type Held, heldBytes } from './stored-message.ts';
-import { withApplicationProperties } from './wire-message.ts';
+import { Keeping } from './keeping.ts';
+import type { Lane } from './lane.ts';
+import type { Lock } from './locks.ts';
+import { Room, type RoomLimits } from './room.ts';
+import { Session, type Sessions } from './sessions.ts';
+import type { Properties, Settled, Settlement } from './settlement.ts';
+import type { Held, Peeked, StoredMessage } from './stored-message.ts';
+import { isWithinPropertiesMax } from './wire-message.ts';
 
-export type QueueOptions = {
-  readonly lockMs: number;
-  readonly maxDeliveryCount: number;
-  readonly deadLettersExpired: boolean;
-  readonly messagesMax: number;
-  readonly bytesMax: number;
-};
+export type QueueOptions = RoomLimits &
+  ContentsOptions & { readonly maxDeliveryCount: number; readonly deadLettersExpired: boolean };
+
+/** A deferred message handed out; without a lock it is gone. */
+export type Taken = { readonly bytes: Buffer; readonly lock: Lock | undefined };
 
 /** Handed out in one turn of the event loop, so that one deep queue does not hold up everything else. */
 const burstMessages = 512;
 const burstBytes = 4 * 1024 * 1024;
 
 /**
- * A subscription's queue, or its dead-letter sub-queue: hands messages out under locks or for good, takes
- * settlements, gives expired locks back, buries what was tried too often.
+ * A queue, a subscription's queue or a dead-letter sub-queue: hands messages out under locks or for good, takes
+ * settlements, gives expired locks back, buries what was tried too often or has expired.
  */
 export class Queue {
   readonly path: string;
   readonly deadLetters: Queue | undefined;
   readonly #options: QueueOptions;
-  readonly #log: BusLog;
-  readonly #waiting = new SequenceQueue();
-  readonly #locks: Locks;
-  readonly #consumers = new Consumers();
-  #isPumpDue = false;
-  #messages = 0;
-  #bytes = 0;
+  readonly #contents: Contents;
+  readonly #keeping: Keeping;
   #sent = 0;
   #delivered = 0;
 
-  constructor(path: string, options: QueueOptions, log: BusLog, isDeadLetters = false) {
+  /** A dead-letter sub-queue shares its parent's room. */
+  constructor(path: string, options: QueueOptions, log: BusLog, parentRoom?: Room) {
     this.path = path;
     this.#options = options;
-    this.#log = log;
-    this.#locks = new Locks(options.lockMs);
-    if (!isDeadLetters) this.deadLetters = new Queue(`${path}/$DeadLetterQueue`, options, log, true);
+    this.#contents = new Contents(options);
+    const room = parentRoom ?? new Room(options);
+    this.#keeping = new Keeping(this, room, log, options.requiresSession);
+    if (parentRoom !== undefined) return;
+    // Dead letters are of no session and never expire.
+    const deadOptions = { ...options, requiresSession: false, ttlMs: Infinity };
+    this.deadLetters = new Queue(`${path}/$DeadLetterQueue`, deadOptions, log, room);
+  }
+
+  /** There when the queue requires sessions. */
+  get sessions(): Sessions | undefined {
+    return this.#contents.sessions;
   }
 
   get stats() {
-    return {
-      active: this.#waiting.length,
-      locked: this.#locks.size,
-      sent: this.#sent,
-      delivered: this.#delivered,
-    };
-  }
-
-  get room() {
-    return { messages: this.#messages, bytes: this.#bytes };
+    return { ...this.#contents.counts, sent: this.#sent, delivered: this.#delivered };
   }
 
   /** Takes room for one message, or answers false when the queue is full. Its dead letters count too. */
-  reserve(bytes: number): boolean {
-    const { messagesMax, bytesMax } = this.#options;
-    const dead = this.deadLetters?.room ?? { messages: 0, bytes: 0 };
-    if (this.#messages + dead.messages >= messagesMax) return false;
-    if (this.#bytes + dead.bytes + bytes > bytesMax) return false;
-    this.#count(1, bytes);
-    return true;
+  reserve(message: StoredMessage): boolean {
+    return this.#keeping.reserve(message);
   }
 
   /** Gives back what `reserve` took. */
-  release(bytes: number): void {
-    this.#count(-1, -bytes);
+  release(message: StoredMessage): void {
+    this.#keeping.release(message);
   }
 
-  /** Adds a message whose room is reserved and whose record is written. */
+  /** Adds a message whose room is reserved and whose record is written; `pump` then hands it out. */
   add(held: Held): void {
     this.#sent++;
-    this.#waiting.add(held);
+    const lane = this.#contents.laneOf(held);
+    if (lane === undefined) this.#bury(held, sessionMissing);
+    else {
+      lane.add(held, this.#contents.expiryOf(held));
+      if (lane instanceof Session) this.#pumpLater(lane);
+    }
   }
 
   /** Adds a message read back from the log. */
-  restore(held: Held): void {
-    this.#count(1, heldBytes(held.message));
-    this.#putBack(held);
+  restore(held: Held, isDeferred: boolean): void {
+    this.#keeping.force(held.message);
+    this.#putBack(held, isDeferred);
   }
 
-  attach(consumer: Consumer): void {
-    this.#consumers.add(consumer);
+  restoreState(sessionId: string, state: Buffer): void {
+    const session = this.sessions?.open(sessionId);
+    if (session !== undefined) this.#keeping.changeState(session, state);
+  }
+
+  attach(consumer: Consumer, lane: Lane = this.#contents.lane): void {
+    lane.consumers.add(consumer);
   }
 
   /** Locks outlive the link that took them, as on the service: they end by time or through `$management`. */
-  detach(consumer: Consumer): void {
-    this.#consumers.remove(consumer);
+  detach(consumer: Consumer, lane: Lane = this.#contents.lane): void {
+    lane.consumers.remove(consumer);
   }
 
   /** Hands out what waits to who can take it. */
-  pump(): void {
+  pump(lane: Lane = this.#contents.lane): void {
+    const { waiting, consumers } = lane;
     let messagesLeft = burstMessages;
     let bytesLeft = burstBytes;
     const nowMs = Date.now();
-    while (this.#waiting.length > 0) {
-      const turn = this.#consumers.next();
+    while (waiting.length > 0) {
+      const turn = consumers.next();
       if (turn === undefined) return;
       for (let share = turn.share; share > 0 && messagesLeft > 0 && bytesLeft > 0; share--) {
-        const held = this.#waiting.shift();
+        const held = waiting.shift();
         if (held === undefined) return;
         messagesLeft--;
-        bytesLeft -= this.#handOut(held, turn.consumer, nowMs);
+        bytesLeft -= this.#handOut(held, turn.consumer, lane, nowMs);
       }
       if (messagesLeft === 0 || bytesLeft <= 0) {
-        this.#pumpLater();
+        this.#pumpLater(lane);
         return;
       }
     }
   }
 
-  /** Ends a lock; false when it is not held any more. */
-  settle(key: number, settlement: Settlement): boolean {
-    const held = this.#locks.end(key);
-    if (held === undefined) return false;
-    if (settlement.kind === 'complete') this.#remove(held);
-    else if (settlement.kind === 'abandon') this.#returnTried(held);
-    else this.#bury(held, settlement.properties);
-    return true;
+  /** Ends a lock the way its holder wishes. */
+  settle(key: number, settlement: Settlement, lane: Lane = this.#contents.lane): Settled {
+    const lock = lane.locks.find(key);
+    if (lock === undefined) return 'lock-lost';
+    const { held, isDeferred } = lock;
+    const { properties } = settlement;
+    if (!isWithinPropertiesMax(held.message.bare, properties)) return 'too-large';
+    lane.locks.end(lock);
+    if (settlement.kind === 'complete') this.#keeping.remove(held);
+    else if (settlement.kind === 'abandon')
+      this.#returnTried(this.#keeping.change(held, properties), isDeferred);
+    else if (settlement.kind === 'dead-letter') this.#bury(held, properties);
+    else {
+      const changed = this.#keeping.change(held, properties);
+      this.#contents.deferred.add(changed);
+      this.#keeping.deferred(changed);
+    }
+    return 'settled';
   }
 
   /** New end of a lock in milliseconds; undefined when it is not held any more. */
   renew(key: number): number | undefined {
-    return this.#locks.renew(key, Date.now());
+    const { lane } = this.#contents;
+    return lane.locks.renew(key, lane.lockUntil(Date.now()));
   }
 
-  /** Gives back expired locks and drops expired messages from the front; called on a timer. */
-  sweep(nowMs: number): void {
-    for (const held of this.#locks.endExpired(nowMs)) this.#returnTried(held);
-    for (
-      let held = this.#waiting.first();
-      held !== undefined && isExpired(held, nowMs);
-      held = this.#waiting.first()
-    ) {
-      this.#waiting.shift();
-      this.#expire(held);
+  /** Hands out deferred messages by number, all or none. */
+  takeDeferred(
+    sequences: readonly number[],
+    isPresettled: boolean,
+    lane: Lane = this.#contents.lane,
+  ): readonly Taken[] | NotTaken {
+    const nowMs = Date.now();
+    const taken = this.#contents.takeDeferred(sequences, lane, nowMs);
+    if (typeof taken === 'string') return taken;
+    return taken.map((held) => {
+      if (isPresettled) return { bytes: this.#takeForGood(held), lock: undefined };
+      const lock = this.#lock(held, lane, nowMs, true);
+      return { bytes: this.#encode(held, lock.untilMs), lock };
+    });
+  }
+
+  /** Ends a link's hold on a session. What it had under lock counts as tried only when the session's lock ran out. */
+  releaseSession(session: Session, isLost: boolean): void {
+    for (const { held, isDeferred } of session.locks.endExpired(Infinity)) {
+      if (isLost) this.#returnTried(held, isDeferred);
+      else {
+        this.#keeping.counted(held);
+        this.#putBack(held, isDeferred);
+      }
     }
-    if (this.#waiting.length > 0) this.pump();
+    this.sessions?.release(session);
+  }
+
+  /** Keeps a session's state or, with undefined, clears it; false when there is no room for it. */
+  setState(session: Session, state: Buffer | undefined): boolean {
+    const isKept = this.#keeping.changeState(session, state);
+    this.sessions?.tidy(session);
+    return isKept;
+  }
+
+  /** Gives back expired locks and ends expired messages; called on a timer. */
+  sweep(nowMs: number): void {
+    const { deferred, lane, sessions } = this.#contents;
+    const isExpired = (held: Held): boolean => this.#contents.isExpired(held, nowMs);
+    for (const { held, isDeferred } of lane.locks.endExpired(nowMs)) this.#returnTried(held, isDeferred);
+    for (const session of sessions?.lost(nowMs) ?? []) session.owner?.onSessionLost();
+    for (const held of deferred.takeExpired(isExpired)) this.#expire(held);
+    for (const held of lane.takeExpired(isExpired)) this.#expire(held);
+    for (const session of sessions?.walk() ?? []) {
+      for (const held of session.takeExpired(isExpired)) this.#expire(held);
+      sessions?.tidy(session);
+    }
+    this.pump();
     this.deadLetters?.sweep(nowMs);
   }
 
-  /** Up to `count` messages from a sequence number on, waiting or locked, in order. */
-  peek(fromSequence: number, count: number): readonly Held[] {
-    const found = this.#waiting.from(fromSequence, count);
-    for (const held of this.#locks.held()) if (held.message.sequence >= fromSequence) found.push(held);
-    return found.sort((a, b) => a.message.sequence - b.message.sequence).slice(0, count);
+  /** Messages from a sequence number on, waiting, locked or deferred, in order; of one session or of all. */
+  peek(fromSequence: number, count: number, sessionId?: string): readonly Peeked[] {
+    return this.#contents.peek(fromSequence, count, sessionId);
   }
 
-  /** Everything the log must keep: waiting and locked. */
-  *held(): Generator<{ readonly held: Held; readonly isLocked: boolean }> {
-    for (const held of this.#waiting) yield { held, isLocked: false };
-    for (const held of this.#locks.held()) yield { held, isLocked: true };
+  /** Everything the log must keep. */
+  held(): Iterable<Place> {
+    return this.#contents.all();
   }
 
-  #handOut(held: Held, consumer: Consumer, nowMs: number): number {
-    if (isExpired(held, nowMs)) {
+  #handOut(held: Held, consumer: Consumer, lane: Lane, nowMs: number): number {
+    if (this.#contents.isExpired(held, nowMs)) {
       this.#expire(held);
       return 0;
     }
-    this.#delivered++;
-    const { sequence } = held.message;
     if (consumer.isPresettled) {
-      const bytes = encodeDelivered(held.message, held.deliveryCount, 0);
+      const bytes = this.#takeForGood(held);
       consumer.send(bytes, undefined);
-      this.#remove(held);
       return bytes.length;
     }
-    const lock = this.#locks.take(held, nowMs);
-    // Counted before it leaves: after a kill a locked message comes back as tried once more.
-    this.#log.counted(this, sequence, held.deliveryCount + 1);
-    const bytes = encodeDelivered(held.message, held.deliveryCount, lock.untilMs);
+    const lock = this.#lock(held, lane, nowMs, false);
+    const bytes = this.#encode(held, lock.untilMs);
     consumer.send(bytes, lock);
     return bytes.length;
   }
 
-  #returnTried(held: Held): void {
-    held.deliveryCount++;
-    this.#putBack(held);
-    this.#pumpLater();
+  #takeForGood(held: Held): Buffer {
+    this.#delivered++;
+    const bytes = this.#encode(held, 0);
+    this.#keeping.remove(held);
+    return bytes;
   }
 
-  #putBack(held: Held): void {
+  #lock(held: Held, lane: Lane, nowMs: number, isDeferred: boolean): Lock {
+    this.#delivered++;
+    // Counted before it leaves: after a kill a locked message comes back as tried once more.
+    this.#keeping.counted(held, held.deliveryCount + 1);
+    return lane.locks.take(held, lane.lockUntil(nowMs), isDeferred);
+  }
+
+  #encode(held: Held, lockedUntilMs: number): Buffer {
+    return encodeDelivered(held.message, held.deliveryCount, lockedUntilMs, this.#contents.expiryOf(held));
+  }
+
+  #returnTried(held: Held, isDeferred: boolean): void {
+    held.deliveryCount++;
+    this.#putBack(held, isDeferred);
+  }
+
+  #putBack(held: Held, isDeferred: boolean): void {
     const { maxDeliveryCount } = this.#options;
-    if (this.deadLetters === undefined || held.deliveryCount < maxDeliveryCount) this.#waiting.add(held);
+    if (this.deadLetters !== undefined && held.deliveryCount >= maxDeliveryCount) {
+      this.#bury(held, triedTooOften(maxDeliveryCount));
+      return;
+    }
+    if (isDeferred) {
+      this.#contents.deferred.add(held);
+      return;
+    }
+    const lane = this.#contents.laneOf(held);
+    if (lane === undefined) this.#bury(held, sessionMissing);
     else {
-      const description = `Message could not be consumed after ${String(maxDeliveryCount)} delivery attempts.`;
-      this.#bury(held, reasons('MaxDeliveryCountExceeded', description));
+      lane.putBack(held, this.#contents.expiryOf(held));
+      this.#pumpLater(lane);
     }
   }
 
   #expire(held: Held): void {
-    if (this.deadLetters === undefined || !this.#options.deadLettersExpired) this.#remove(held);
-    else this.#bury(held, reasons('TTLExpiredException', 'The message expired and was dead lettered.'));
+    if (this.deadLetters === undefined || !this.#options.deadLettersExpired) this.#keeping.remove(held);
+    else this.#bury(held, expired);
   }
 
-  #bury(held: Held, properties: ReadonlyMap<string, string>): void {
+  #bury(held: Held, properties: Properties): void {
     const { deadLetters } = this;
     // A dead letter cannot die again: the service refuses it, we keep it where it is.
     if (deadLetters === undefined) {
-      this.#waiting.add(held);
+      this.#putBack(held, false);
       return;
     }
-    const bare = withApplicationProperties(held.message.bare, properties);
-    const message = { ...held.message, bare, expiresAtMs: 0, deadLetterSource: this.path };
-    deadLetters.#count(1, heldBytes(message));
     // Stored there before removed here: a torn log then shows it twice, never not at all.
-    this.#log.stored(deadLetters, message, [deadLetters]);
-    this.#log.counted(deadLetters, message.sequence, held.deliveryCount);
-    this.#remove(held);
-    deadLetters.add({ message, deliveryCount: held.deliveryCount });
-    deadLetters.#pumpLater();
+    const dead = deadLetters.#keeping.bury(held, properties, this.path);
+    this.#keeping.remove(held);
+    deadLetters.add(dead);
+    deadLetters.#pumpLater(deadLetters.#contents.lane);
   }
 
-  #remove(held: Held): void {
-    this.#count(-1, -heldBytes(held.message));
-    this.#log.removed(this, held.message.sequence);
-  }
-
-  #count(messages: number, bytes: number): void {
-    this.#messages += messages;
-    this.#bytes += bytes;
-  }
-
-  #pumpLater(): void {
-    if (this.#isPumpDue) return;
-    this.#isPumpDue = true;
+  #pumpLater(lane: Lane): void {
+    if (lane instanceof Session) this.sessions?.tidy(lane);
+    if (lane.isPumpDue) return;
+    lane.isPumpDue = true;
     setImmediate(() => {
-      this.#isPumpDue = false;
-      this.pump();
+      lane.isPumpDue = false;
+      this.pump(lane);
     });
   }
-}
-
-function isExpired(held: Held, nowMs: number): boolean {
-  return held.message.expiresAtMs !== 0 && held.message.expiresAtMs <= nowMs;
-}
-
-function reasons(reason: string, description: string): ReadonlyMap<string, string> {
-  return new Map([
-    ['DeadLetterReason', reason],
-    ['DeadLetterErrorDescription', description],
-  ]);
 }

@@ -1,6 +1,7 @@
 import rhea, { type Receiver, type Sender } from 'rhea';
 import { z } from 'zod';
 import type { RawTransfer } from './rhea-inside.ts';
+import type { Refusal } from './settlement.ts';
 
 /** Requests a peer may have under way on `$cbs` or `$management`. */
 const creditMax = 100;
@@ -8,7 +9,11 @@ const creditMax = 100;
 const requestSchema = z.object({
   message_id: z.union([z.string(), z.number(), z.instanceof(Buffer)]),
   reply_to: z.string(),
-  application_properties: z.object({ operation: z.string() }),
+  application_properties: z.object({
+    operation: z.string(),
+    /** The link the request belongs to; it must hold the session the request is about. */
+    'associated-link-name': z.string().optional(),
+  }),
   body: z.unknown(),
 });
 export type Request = z.infer<typeof requestSchema>;
@@ -20,6 +25,14 @@ export type Answer = {
   readonly condition?: string;
   readonly body?: unknown;
 };
+export const OK: Answer = { status: 200, description: 'OK' };
+
+export const refusedBy = (status: number, { condition, description }: Refusal): Answer => ({
+  status,
+  description,
+  condition,
+});
+
 export type Answering = (request: Request, answer: (answer: Answer) => void) => void;
 
 /** A request-response link pair: requests come in here, answers leave on the link the request names. */

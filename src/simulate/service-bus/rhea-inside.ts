@@ -119,6 +119,19 @@ export function transfersLeft(sender: Sender): number {
   );
 }
 
+/**
+ * Keeps our answer to an attach back until the returned function is called. What the peer sends on the link meanwhile
+ * is still handled: it may give up waiting.
+ */
+export function holdAttach(sender: Sender): () => void {
+  const inside = sender as unknown as { _process?: () => void };
+  inside._process = () => undefined;
+  return () => {
+    delete inside._process;
+    (sender.connection as unknown as { _register(): void })._register();
+  };
+}
+
 export function creditOf(link: Sender | Receiver): number {
   return (link as unknown as InsideLink).credit;
 }

@@ -1,95 +1,185 @@
+import { Fault } from '../../message/codes.ts';
 import { afterValue, compoundAt, type Primitive, primitiveAt } from './amqp-bytes.ts';
 import type { CorrelationConfig, RuleConfig } from './emulator-config.ts';
+import {
+  compileSqlAction,
+  compileSqlFilter,
+  refusalText,
+  type SqlAction,
+  type SqlCompiled,
+  type SqlFilter,
+} from './sql-rule.ts';
+import { ENQUEUED_TIME, type SqlScope, systemPositions } from './sql-scope.ts';
+import { Guid, Opaque, type SqlValue, sqlValueAt } from './sql-value.ts';
 import { findSections } from './wire-message.ts';
 
-/** Positions in the AMQP properties list (part 3.2.4) of what a correlation filter can compare. */
-export const systemPositions = {
-  MessageId: 0,
-  To: 2,
-  Label: 3,
-  ReplyTo: 4,
-  CorrelationId: 5,
-  ContentType: 6,
-  SessionId: 10,
-  ReplyToSessionId: 12,
-} as const satisfies { readonly [K in Exclude<keyof CorrelationConfig, 'Properties'>]: number };
+/** Conditions of a correlation filter are joined by and; text is compared by case. */
+export type Filter =
+  | { readonly kind: 'true' }
+  | {
+      readonly kind: 'correlation';
+      readonly system: ReadonlyMap<number, string>;
+      readonly application: ReadonlyMap<string, Primitive>;
+    }
+  | { readonly kind: 'sql'; readonly sql: SqlFilter };
 
-/** No condition at all is the true filter. Conditions are joined by and; text is compared by case. */
+/** A rule of one subscription. With an action it gives a changed copy of its own. */
 export type Rule = {
   readonly name: string;
-  readonly system: ReadonlyMap<number, string>;
-  readonly application: ReadonlyMap<string, Primitive>;
+  readonly filter: Filter;
+  readonly action: SqlAction | undefined;
 };
 
-export const trueRule: Rule = { name: '$Default', system: new Map(), application: new Map() };
+export const trueRule: Rule = { name: '$Default', filter: { kind: 'true' }, action: undefined };
 
-export function ruleFrom(config: RuleConfig): Rule {
-  if (config.Properties.FilterType === 'Sql') return { ...trueRule, name: config.Name };
-  return correlationRule(config.Name, config.Properties.CorrelationFilter);
+/** A rule of a checked entity file; throws what `parseEmulatorConfig` would for an expression it did not check. */
+export function ruleFrom({ Name, Properties }: RuleConfig): Rule {
+  const filter: Filter =
+    Properties.FilterType === 'Sql'
+      ? { kind: 'sql', sql: taken(compileSqlFilter(Properties.SqlFilter.SqlExpression)) }
+      : correlationFilter(Properties.CorrelationFilter);
+  const action = Properties.Action && taken(compileSqlAction(Properties.Action.SqlExpression));
+  return { name: Name, filter, action };
 }
 
-export function correlationRule(name: string, filter: CorrelationConfig): Rule {
+function taken<T>(result: SqlCompiled<T>): T {
+  if (!result.ok) throw new Fault('CONFIG_INVALID', `bus entities: ${refusalText(result)}`);
+  return result.compiled;
+}
+
+export function correlationFilter(config: CorrelationConfig): Filter {
   const system = new Map<number, string>();
   for (const [key, position] of Object.entries(systemPositions)) {
-    const wanted = filter[key as keyof typeof systemPositions];
+    const wanted = config[key as keyof typeof systemPositions];
     if (wanted !== undefined) system.set(position, wanted);
   }
-  return { name, system, application: new Map(Object.entries(filter.Properties ?? {})) };
+  return { kind: 'correlation', system, application: new Map(Object.entries(config.Properties ?? {})) };
 }
 
-/** What rules compare in one message, decoded at the first question and once. */
-export class MessageProperties {
-  readonly #bare: Buffer;
+/** What rules see of one message, decoded at the first question and once. */
+export class MessageProperties implements SqlScope {
+  readonly bare: Buffer;
+  isFailed = false;
+  readonly #enqueuedAtMs: number;
   #system: readonly (Primitive | undefined)[] | undefined;
   #application: ReadonlyMap<string, Primitive> | undefined;
+  #sqlSystem: readonly SqlValue[] | undefined;
+  #sqlUser: ReadonlyMap<string, SqlValue> | undefined;
 
-  constructor(bare: Buffer) {
-    this.#bare = bare;
+  /** `enqueuedAtMs`: when the topic took the message, for `sys.EnqueuedTimeUtc`. */
+  constructor(bare: Buffer, enqueuedAtMs = Date.now()) {
+    this.bare = bare;
+    this.#enqueuedAtMs = enqueuedAtMs;
   }
 
   system(position: number): Primitive | undefined {
-    this.#system ??= readSystem(this.#bare);
+    this.#system ??= readSystem(this.bare, primitiveAt);
     return this.#system[position];
   }
 
   application(key: string): Primitive | undefined {
-    this.#application ??= readApplication(this.#bare);
+    this.#application ??= readApplication(this.bare);
     return this.#application.get(key);
+  }
+
+  sys(position: number): SqlValue {
+    if (position === ENQUEUED_TIME) return new Date(this.#enqueuedAtMs);
+    this.#sqlSystem ??= readSystem(this.bare, systemTextAt);
+    return this.#sqlSystem[position] ?? null;
+  }
+
+  user(name: string): SqlValue | undefined {
+    this.#sqlUser ??= readSqlUser(this.bare);
+    return this.#sqlUser.get(name);
   }
 }
 
-/** A subscription takes a message when any of its rules matches; without rules it takes none. */
-export function isMatched(rules: Iterable<Rule>, properties: MessageProperties): boolean {
-  for (const rule of rules) if (isRuleMatched(rule, properties)) return true;
-  return false;
+/** What a subscription gets of one message. */
+export type Copies = {
+  /** The message as it came, once, when any rule without an action matches. */
+  readonly isTaken: boolean;
+  /** Bare messages: one changed copy for each rule with an action that matches, in the order of the rules. */
+  readonly changed: readonly Buffer[];
+};
+
+const nothing: Copies = { isTaken: false, changed: [] };
+const itself: Copies = { isTaken: true, changed: [] };
+
+/** Asks all rules with an action, and those without until one matches. Without rules there is nothing to get. */
+export function copiesFor(rules: Iterable<Rule>, properties: MessageProperties): Copies {
+  let isTaken = false;
+  let changed: Buffer[] | undefined;
+  for (const { name, filter, action } of rules) {
+    if ((isTaken && action === undefined) || !isFilterMatched(filter, properties)) continue;
+    if (action === undefined) isTaken = true;
+    else {
+      const copy = action.changed(properties.bare, properties, name);
+      if (copy !== undefined) (changed ??= []).push(copy);
+    }
+  }
+  if (changed === undefined) return isTaken ? itself : nothing;
+  return { isTaken, changed };
 }
 
-function isRuleMatched(rule: Rule, properties: MessageProperties): boolean {
-  for (const [position, wanted] of rule.system) if (properties.system(position) !== wanted) return false;
-  for (const [key, wanted] of rule.application) if (properties.application(key) !== wanted) return false;
+/** Messages these rules could not decide or change since they were added; see `SqlFilter.failures`. */
+export function failuresOf(rules: Iterable<Rule>): number {
+  let failures = 0;
+  for (const { filter, action } of rules)
+    failures += (filter.kind === 'sql' ? filter.sql.failures : 0) + (action?.failures ?? 0);
+  return failures;
+}
+
+function isFilterMatched(filter: Filter, properties: MessageProperties): boolean {
+  if (filter.kind === 'true') return true;
+  if (filter.kind === 'sql') return filter.sql.isMatched(properties);
+  for (const [position, wanted] of filter.system) if (properties.system(position) !== wanted) return false;
+  for (const [key, wanted] of filter.application) if (properties.application(key) !== wanted) return false;
   return true;
 }
 
-function readSystem(bare: Buffer): readonly (Primitive | undefined)[] {
+function readSystem<T>(bare: Buffer, read: (bytes: Buffer, at: number) => T): readonly T[] {
   const { properties } = findSections(bare);
-  const values: (Primitive | undefined)[] = [];
+  const values: T[] = [];
   if (properties === undefined) return values;
   const list = compoundAt(bare, properties);
-  for (let at = list.first; at < list.end; at = afterValue(bare, at)) values.push(primitiveAt(bare, at));
+  for (let at = list.first; at < list.end; at = afterValue(bare, at)) values.push(read(bare, at));
   return values;
 }
 
+/** System properties are texts to the service, also where AMQP lets an id be a number, a UUID or binary. */
+function systemTextAt(bytes: Buffer, at: number): SqlValue {
+  const value = sqlValueAt(bytes, at);
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Guid) return value.text;
+  return value instanceof Opaque ? bytes.toString('hex', at, afterValue(bytes, at)) : value;
+}
+
 function readApplication(bare: Buffer): ReadonlyMap<string, Primitive> {
-  const { application } = findSections(bare);
   const values = new Map<string, Primitive>();
-  if (application === undefined) return values;
+  eachApplicationProperty(bare, (key, at) => {
+    const value = primitiveAt(bare, at);
+    if (value !== undefined) values.set(key, value);
+  });
+  return values;
+}
+
+function readSqlUser(bare: Buffer): ReadonlyMap<string, SqlValue> {
+  const values = new Map<string, SqlValue>();
+  eachApplicationProperty(bare, (key, at) => {
+    values.set(key.toLowerCase(), sqlValueAt(bare, at));
+  });
+  return values;
+}
+
+/** Name of each application property, and where its value is. */
+function eachApplicationProperty(bare: Buffer, take: (key: string, at: number) => void): void {
+  const { application } = findSections(bare);
+  if (application === undefined) return;
   const map = compoundAt(bare, application);
   for (let at = map.first; at < map.end; ) {
     const key = primitiveAt(bare, at);
-    at = afterValue(bare, at);
-    const value = primitiveAt(bare, at);
-    at = afterValue(bare, at);
-    if (typeof key === 'string' && value !== undefined) values.set(key, value);
+    const value = afterValue(bare, at);
+    if (typeof key === 'string') take(key, value);
+    at = afterValue(bare, value);
   }
-  return values;
 }

@@ -20,7 +20,12 @@ const held = (sequence: number): Held => ({
 });
 
 test('hands out in sequence order however messages come back', () => {
-  const step = fc.oneof(fc.constant('new' as const), fc.constant('take' as const), fc.nat(10));
+  const step = fc.oneof(
+    fc.constant('new' as const),
+    fc.constant('take' as const),
+    fc.nat(10),
+    fc.record({ count: fc.nat(5), divisor: fc.integer({ min: 1, max: 4 }) }),
+  );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const queue = new SequenceQueue();
@@ -35,6 +40,12 @@ test('hands out in sequence order however messages come back', () => {
           const first = queue.shift();
           assert.equal(first?.message.sequence, expected.shift());
           if (first !== undefined) taken.push(first);
+        } else if (typeof one === 'object') {
+          const isWanted = ({ message }: Held) => message.sequence % one.divisor === 0;
+          for (const { message } of queue.takeNext(one.count, isWanted)) {
+            assert.equal(message.sequence % one.divisor, 0);
+            expected.splice(expected.indexOf(message.sequence), 1);
+          }
         } else {
           const [back] = taken.splice(one % Math.max(1, taken.length), 1);
           if (back === undefined) continue;
@@ -49,6 +60,22 @@ test('hands out in sequence order however messages come back', () => {
       assert.deepEqual(peeked.slice(0, 4), expected.filter((sequence) => sequence >= 3).slice(0, 4));
     }),
   );
+});
+
+test('takes the wanted out of the middle, some at a time, until all were looked at', () => {
+  const queue = new SequenceQueue();
+  for (let sequence = 1; sequence <= 1_000; sequence++) queue.add(held(sequence));
+  const isOdd = ({ message }: Held) => message.sequence % 2 === 1;
+  const taken = Array.from({ length: 10 }, () => queue.takeNext(100, isOdd).length);
+  assert.deepEqual(
+    taken,
+    Array.from({ length: 10 }, () => 50),
+  );
+  assert.equal(queue.length, 500);
+  for (let sequence = 2; sequence <= 1_000; sequence += 2) {
+    assert.equal(queue.shift()?.message.sequence, sequence);
+  }
+  assert.equal(queue.shift(), undefined);
 });
 
 test('stays small while many pass through', () => {

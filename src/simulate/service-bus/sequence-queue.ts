@@ -5,16 +5,21 @@ const slackMax = 4096;
 
 /**
  * Messages of one queue in sequence order. New ones come in order and are appended; those that come back after a
- * lock stand in a second, small sorted list, so that a return costs nothing where millions wait.
+ * lock stand in a second, small sorted list, so that a return costs nothing where millions wait. A message taken out
+ * of the middle leaves an empty slot; the slot at the head is never empty.
  */
 export class SequenceQueue {
   #waiting: (Held | undefined)[] = [];
   #head = 0;
+  /** Empty slots behind the head. */
+  #holes = 0;
+  /** Where `takeNext` goes on. */
+  #walk = 0;
   #lastSequence = 0;
   readonly #returned: Held[] = [];
 
   get length(): number {
-    return this.#waiting.length - this.#head + this.#returned.length;
+    return this.#waiting.length - this.#head - this.#holes + this.#returned.length;
   }
 
   /** Adds in order: a message older than the last one appended is put among the returned. */
@@ -42,6 +47,27 @@ export class SequenceQueue {
     return held;
   }
 
+  /** Takes out those of the next `count` messages that are wanted; each call goes on where the last one stopped. */
+  takeNext(count: number, isWanted: (held: Held) => boolean): readonly Held[] {
+    const taken: Held[] = [];
+    for (let at = this.#returned.length - 1; at >= 0; at--) {
+      const held = this.#returned[at];
+      if (held !== undefined && isWanted(held)) taken.push(...this.#returned.splice(at, 1));
+    }
+    if (this.#walk <= this.#head || this.#walk >= this.#waiting.length) this.#walk = this.#head;
+    const end = Math.min(this.#walk + count, this.#waiting.length);
+    for (; this.#walk < end; this.#walk++) {
+      const held = this.#waiting[this.#walk];
+      if (held === undefined || !isWanted(held)) continue;
+      this.#waiting[this.#walk] = undefined;
+      this.#holes++;
+      taken.push(held);
+    }
+    this.#skipHoles();
+    this.#cut();
+    return taken;
+  }
+
   /** The first `count` from a sequence number on of either part; together they hold the first `count` of all. */
   from(sequence: number, count: number): Held[] {
     const found = this.#returned.filter((held) => held.message.sequence >= sequence).slice(0, count);
@@ -64,9 +90,22 @@ export class SequenceQueue {
 
   #shiftWaiting(): void {
     this.#waiting[this.#head++] = undefined;
+    if (this.#holes > 0) this.#skipHoles();
+    this.#cut();
+  }
+
+  #cut(): void {
     if (this.#head < slackMax || this.#head * 2 < this.#waiting.length) return;
     this.#waiting = this.#waiting.slice(this.#head);
+    this.#walk = Math.max(0, this.#walk - this.#head);
     this.#head = 0;
+  }
+
+  #skipHoles(): void {
+    while (this.#holes > 0 && this.#waiting[this.#head] === undefined) {
+      this.#head++;
+      this.#holes--;
+    }
   }
 
   #returnedPosition(sequence: number): number {

@@ -5,11 +5,14 @@ import { type EmulatorConfig, loadEmulatorConfig, parseEmulatorConfig } from './
 import { Entities } from './entities.ts';
 import { FileLog, type LogStats } from './file-log.ts';
 import { noFaults } from './injected-faults.ts';
+import type { Queue } from './queue.ts';
+import { failuresOf } from './rule.ts';
 
 export { type EmulatorConfig, loadEmulatorConfig, parseEmulatorConfig };
 
 export type ServiceBusOptions = {
-  readonly host?: '127.0.0.1';
+  /** Absent: 127.0.0.1. Anything wider is for a container: nobody is asked for a password. */
+  readonly host?: string;
   /** 0: any free port. */
   readonly port: number;
   /** Absent or 0: any free port. */
@@ -18,30 +21,37 @@ export type ServiceBusOptions = {
   /** Absent: memory only. */
   readonly dataDir?: string;
   readonly messageBytesMax?: number;
-  /** What one subscription may hold, its dead letters included; past it sends are refused. */
+  /** What one queue or subscription may hold, dead letters included, and apart from it what one entity may schedule. */
   readonly subscriptionMessagesMax?: number;
   readonly subscriptionBytesMax?: number;
 };
 
-export type SubscriptionStats = {
+export type ReceivingStats = {
   readonly active: number;
   readonly locked: number;
+  readonly deferred: number;
   readonly dead: number;
-  /** Messages that came to the subscription, and deliveries out of it, since the start. */
+  /** Messages that came to the queue or subscription, and deliveries out of it, since the start. */
   readonly sent: number;
   readonly delivered: number;
 };
 
+/** `ruleFailures`: messages a SQL filter or action could not be computed for. */
+export type SubscriptionStats = ReceivingStats & { readonly ruleFailures: number };
+
+export type TopicStats = {
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly duplicatesForgotten: number;
+  readonly scheduled: number;
+};
+
 export type BusStats = {
   readonly connections: number;
-  readonly topics: Readonly<
-    Record<
-      string,
-      { readonly accepted: number; readonly duplicates: number; readonly duplicatesForgotten: number }
-    >
-  >;
+  readonly topics: Readonly<Record<string, TopicStats>>;
   /** By `topic/subscription`. */
   readonly subscriptions: Readonly<Record<string, SubscriptionStats>>;
+  readonly queues: Readonly<Record<string, TopicStats & ReceivingStats>>;
   /** With a data directory only. */
   readonly log?: LogStats;
 };
@@ -104,13 +114,22 @@ export function connectionString(port: number): string {
 function statsOf(entities: Entities, connections: number, log: LogStats | undefined): BusStats {
   const subscriptions: Record<string, SubscriptionStats> = {};
   for (const { topic, subscription } of entities.subscriptions()) {
-    const { queue } = subscription;
-    const dead = queue.deadLetters?.stats ?? { active: 0, locked: 0 };
-    subscriptions[`${topic.path}/${subscription.name}`] = { ...queue.stats, dead: dead.active + dead.locked };
+    const { name, queue, rules } = subscription;
+    const ruleFailures = failuresOf(rules.values());
+    subscriptions[`${topic.path}/${name}`] = { ...receivingStats(queue), ruleFailures };
   }
-  const topics: Record<string, BusStats['topics'][string]> = {};
-  for (const { path, accepted, swallowed, duplicates } of entities.topics.values()) {
-    topics[path] = { accepted, duplicates: swallowed, duplicatesForgotten: duplicates?.forgottenEarly ?? 0 };
+  const topics: Record<string, TopicStats> = {};
+  const queues: Record<string, TopicStats & ReceivingStats> = {};
+  for (const { path, queue, accepted, swallowed, duplicates, schedule } of entities.topics.values()) {
+    const duplicatesForgotten = duplicates?.forgottenEarly ?? 0;
+    const stats = { accepted, duplicates: swallowed, duplicatesForgotten, scheduled: schedule.length };
+    if (queue === undefined) topics[path] = stats;
+    else queues[path] = { ...stats, ...receivingStats(queue) };
   }
-  return { connections, topics, subscriptions, ...(log === undefined ? {} : { log }) };
+  return { connections, topics, subscriptions, queues, ...(log === undefined ? {} : { log }) };
+}
+
+function receivingStats(queue: Queue): ReceivingStats {
+  const dead = queue.deadLetters?.stats ?? { active: 0, locked: 0, deferred: 0 };
+  return { ...queue.stats, dead: dead.active + dead.locked + dead.deferred };
 }

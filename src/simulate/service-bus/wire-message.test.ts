@@ -52,7 +52,7 @@ test('a delivered message decodes to its stored parts, with and without a lock',
     deadLetterSource: `broadcast/Subscriptions/${'s'.repeat(300)}`,
   };
   for (const lockedUntilMs of [0, 1_700_000_030_000]) {
-    const decoded = rhea.message.decode(encodeDelivered(stored, 4, lockedUntilMs));
+    const decoded = rhea.message.decode(encodeDelivered(stored, 4, lockedUntilMs, stored.expiresAtMs));
     const annotations = decoded['message_annotations'] as Record<string, unknown>;
     assert.deepEqual([decoded['ttl'], decoded['delivery_count']], [60_000, 4]);
     assert.equal(annotations['x-opt-deadletter-source'], stored.deadLetterSource);

@@ -6,9 +6,12 @@ import {
   type Compound,
   compoundAt,
   encodeSection,
+  encodePrimitive,
   encodeText,
+  type Primitive,
   primitiveAt,
   sectionAt,
+  timestampAt,
 } from './amqp-bytes.ts';
 
 const HEADER = 0x70;
@@ -17,6 +20,13 @@ const MESSAGE_ANNOTATIONS = 0x72;
 const PROPERTIES = 0x73;
 const APPLICATION_PROPERTIES = 0x74;
 const DATA = 0x75;
+
+/** Places in the properties list (AMQP part 3.2.4). */
+const EXPIRY_TIME = 8;
+const GROUP_ID = 10;
+/** The service's limit for a session's id. */
+export const sessionIdLengthMax = 128;
+const scheduledKey = 'x-opt-scheduled-enqueue-time';
 
 /** The transfer format of a batch: one data section a message, each a message encoded whole. */
 export const BATCH_FORMAT = 0x80013700;
@@ -27,10 +37,15 @@ const batchMessagesMax = 10_000;
 /** Items of one list or map of a message; half as many properties. */
 const itemsMax = 10_000;
 
+/** The service's limit for all properties of a message. */
+const propertiesBytesMax = 64 * 1024;
+
 /** One message as published: header and annotations taken apart, the bare message kept byte for byte. */
 export type WireMessage = {
-  /** 0: none given. */
+  /** The shorter of the header's time to live and the properties' expiry time; 0: none given. */
   readonly ttlMs: number;
+  /** 0: at once. */
+  readonly scheduledAtMs: number;
   /** Encoded key-value items of the message annotations, without their map head. */
   readonly annotations: Buffer;
   readonly annotationCount: number;
@@ -47,6 +62,7 @@ export function readMessage(bytes: Buffer): WireMessage {
   let ttlMs = 0;
   let annotations = Buffer.alloc(0);
   let annotationCount = 0;
+  let scheduledAtMs = 0;
   let code = 0;
   while (at < bytes.length) {
     const section = sectionAt(bytes, at);
@@ -57,21 +73,32 @@ export function readMessage(bytes: Buffer): WireMessage {
       checkItems(bytes, map);
       annotations = Buffer.from(bytes.subarray(map.first, map.end));
       annotationCount = map.count;
+      scheduledAtMs = scheduledAt(annotations);
     } else if (code !== DELIVERY_ANNOTATIONS) break;
     at = afterValue(bytes, at);
   }
   if (at >= bytes.length) throw new Fault('STAND_IN_MESSAGE', 'the message has no body');
-  if (annotations.includes('x-opt-scheduled-enqueue-time')) {
-    throw new Fault('STAND_IN_MESSAGE', 'scheduled messages are not played by the stand-in');
-  }
-  checkBare(bytes, at);
+  ttlMs = shorterLife(ttlMs, checkBare(bytes, at));
   const rest = bytes.subarray(at);
   const messageId = code === PROPERTIES ? messageIdOf(rest) : undefined;
   if (messageId !== undefined)
-    return { ttlMs, annotations, annotationCount, bare: Buffer.from(rest), messageId };
+    return { ttlMs, scheduledAtMs, annotations, annotationCount, bare: Buffer.from(rest), messageId };
   // The SDK's lock renewal is keyed by message id and throws in `close()` without one: give it one.
   const assigned = randomUUID().replaceAll('-', '');
-  return { ttlMs, annotations, annotationCount, bare: withMessageId(rest, assigned), messageId: assigned };
+  const bare = withMessageId(rest, assigned);
+  return { ttlMs, scheduledAtMs, annotations, annotationCount, bare, messageId: assigned };
+}
+
+/** The session a bare message names; undefined without one or with too long a one. The empty text is a session's name too. */
+export function sessionIdOf(bare: Buffer): string | undefined {
+  const { properties } = findSections(bare);
+  if (properties === undefined) return undefined;
+  const list = compoundAt(bare, properties);
+  if (list.count <= GROUP_ID) return undefined;
+  let at = list.first;
+  for (let item = 0; item < GROUP_ID; item++) at = afterValue(bare, at);
+  const id = primitiveAt(bare, at);
+  return typeof id === 'string' && id.length <= sessionIdLengthMax ? id : undefined;
 }
 
 /** The messages of a batch. The envelope repeats the first message's properties: only its data sections count. */
@@ -119,8 +146,16 @@ export function findSections(bare: Buffer): {
   };
 }
 
+/** False when with these properties added the message would pass the service's limit for its properties. */
+export function isWithinPropertiesMax(bare: Buffer, added: ReadonlyMap<string, Primitive>): boolean {
+  if (added.size === 0) return true;
+  let bytes = findSections(bare).applicationEnd;
+  for (const [key, value] of added) bytes += 16 + key.length + (typeof value === 'string' ? value.length : 0);
+  return bytes <= propertiesBytesMax;
+}
+
 /** The same message with these application properties added or replaced; all other bytes stay as they are. */
-export function withApplicationProperties(bare: Buffer, added: ReadonlyMap<string, string>): Buffer {
+export function withApplicationProperties(bare: Buffer, added: ReadonlyMap<string, Primitive>): Buffer {
   const { application, propertiesEnd, applicationEnd } = findSections(bare);
   const items: Buffer[] = [];
   let count = 0;
@@ -138,19 +173,52 @@ export function withApplicationProperties(bare: Buffer, added: ReadonlyMap<strin
     }
   }
   for (const [key, value] of added) {
-    items.push(encodeText(key), encodeText(value));
+    items.push(encodeText(key), encodePrimitive(value));
     count += 2;
   }
   const section = encodeSection(APPLICATION_PROPERTIES, 0xd1, count, items);
   return Buffer.concat([bare.subarray(0, propertiesEnd), section, bare.subarray(applicationEnd)]);
 }
 
-/** Walks everything rules and dead-lettering read later, so that neither can meet broken bytes. */
-function checkBare(bytes: Buffer, start: number): void {
+/**
+ * Walks everything rules and dead-lettering read later, so that neither can meet broken bytes. Returns the life the
+ * properties give the message by their expiry and creation times; 0 for none.
+ */
+function checkBare(bytes: Buffer, start: number): number {
+  let lifeMs = 0;
   for (let at = start; at < bytes.length; at = afterValue(bytes, at)) {
     const { code, value } = sectionAt(bytes, at);
-    if (code === PROPERTIES || code === APPLICATION_PROPERTIES) checkItems(bytes, compoundAt(bytes, value));
+    if (code !== PROPERTIES && code !== APPLICATION_PROPERTIES) continue;
+    const items = compoundAt(bytes, value);
+    checkItems(bytes, items);
+    if (code === PROPERTIES && items.count > EXPIRY_TIME) lifeMs = lifeOf(bytes, items);
   }
+  return lifeMs;
+}
+
+/** From creation to expiry: the sender's own clock measured both, so it need not agree with ours. */
+function lifeOf(bytes: Buffer, { first, count }: Compound): number {
+  let at = first;
+  for (let item = 0; item < EXPIRY_TIME; item++) at = afterValue(bytes, at);
+  const expiresAtMs = timestampAt(bytes, at);
+  const createdAtMs = count > EXPIRY_TIME + 1 ? timestampAt(bytes, afterValue(bytes, at)) : undefined;
+  if (expiresAtMs === undefined || createdAtMs === undefined) return 0;
+  return Math.max(1, expiresAtMs - createdAtMs);
+}
+
+function shorterLife(oneMs: number, otherMs: number): number {
+  return oneMs === 0 || (otherMs !== 0 && otherMs < oneMs) ? otherMs : oneMs;
+}
+
+function scheduledAt(annotations: Buffer): number {
+  if (!annotations.includes(scheduledKey)) return 0;
+  for (let at = 0; at < annotations.length; ) {
+    const value = afterValue(annotations, at);
+    if (primitiveAt(annotations, at) === scheduledKey)
+      return Math.max(0, timestampAt(annotations, value) ?? 0);
+    at = afterValue(annotations, value);
+  }
+  return 0;
 }
 
 function checkItems(bytes: Buffer, { count, first, end }: Compound): void {

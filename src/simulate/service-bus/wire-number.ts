@@ -9,3 +9,6 @@ export const wireNumber = z.unknown().transform((value, context) => {
   context.addIssue('must be a number');
   return z.NEVER;
 });
+
+/** An array of them, such as sequence numbers. */
+export const wireNumbers = z.unknown().transform(plainOf).pipe(z.array(wireNumber).min(1).max(10_000));
