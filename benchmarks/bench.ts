@@ -6,6 +6,7 @@ import type { AcceptRecord } from '../src/audit/records.ts';
 import { authorize } from '../src/authorize/authorize.ts';
 import { busMessage, type ReadyMessage } from '../src/deliver/deliver.ts';
 import { encodeBatch, encodeMessage } from '../src/deliver/amqp-message.ts';
+import { framed } from '../src/dialect/dialect.ts';
 import { FrameDecoder } from '../src/frame/frame.ts';
 import type { Delivery } from '../src/message/delivery.ts';
 import { parse } from '../src/parse/parse.ts';
@@ -18,6 +19,7 @@ import {
   dialect,
   directory,
   frames,
+  framings,
   line,
   parsed,
   permitted,
@@ -87,6 +89,13 @@ const over = <T>(name: string, items: readonly T[], step: (item: T) => unknown):
 group('gateway', () => {
   const decoder = new FrameDecoder(dialect.framing);
   bench(`frame x${String(frames.length)}`, () => decoder.push(chunk).length);
+  for (const name of ['len4-big', 'ascii5', 'eot-delimited']) {
+    const framing = framings.get(name);
+    if (framing === undefined) throw new Error(`no framing ${name}`);
+    const other = new FrameDecoder(framing);
+    const reframed = Buffer.concat(frames.map(({ bytes }) => framed(framing, bytes)));
+    bench(`frame, ${name} x${String(frames.length)}`, () => other.push(reframed).length);
+  }
   over('parse', frames, (frame) => parse(frame, dialect));
   over('authorize', parsed, (message) => authorize(message, line, dialect));
   over('validate', permitted, (message) => validate(message, dialect));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { lineName, lineOri, writeDirectory } from '../loadtest/installation.ts';
 import { mixOf } from '../loadtest/mix.ts';
 import { authorize } from '../src/authorize/authorize.ts';
-import { loadDialect } from '../src/dialect/dialect.ts';
+import { loadDialect, loadFramings } from '../src/dialect/dialect.ts';
 import { loadDirectory } from '../src/directory/directory.ts';
 import type { Frame } from '../src/message/frame.ts';
 import type { PermittedMessage } from '../src/message/message.ts';
@@ -22,6 +22,7 @@ process.once('exit', () => {
 
 /** The load test's mix, made ready for each room: every benchmark goes through all of it, so its time is the mix's average. */
 export const dialect = loadDialect(join(root, 'protocols', 'nlets-legacy'));
+export const framings = loadFramings(join(root, 'protocols'));
 export const directory = loadDirectory(writeDirectory(folder, 1));
 const found = directory.lines.get(lineName(0));
 if (found === undefined) throw new Error('the load directory has no line');

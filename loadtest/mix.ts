@@ -1,5 +1,5 @@
 /**
- * The fixed load mix (design 8): 40 messages in a fixed order, repeated for ever. All 8 keys, 400 bytes a frame on average with its
+ * The fixed load mix (design 8): 40 messages in a fixed order, repeated for ever. Eight keys, 400 bytes a frame on average with its
  * marks, 1.5 destinations on average, 2 of 40 refused (one by its field, one by its destination), a distinct control field in each.
  * Changing anything here makes results incomparable with those kept: raise `mixVersion`, which every result echoes.
  */

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { differenceFileKinds } from '../src/dialect/difference-kinds.ts';
 import { dialectFileKinds } from '../src/dialect/file-kinds.ts';
 import { directoryFileKinds } from '../src/directory/file-kinds.ts';
 
 /** File name to content of every JSON Schema in protocols/format/. */
 export function formatSchemas(): ReadonlyMap<string, string> {
-  const kinds = Object.entries({ ...dialectFileKinds, ...directoryFileKinds });
+  const kinds = Object.entries({ ...dialectFileKinds, ...differenceFileKinds, ...directoryFileKinds });
   return new Map(
     kinds.map(([kind, schema]) => [
       `${kind}.schema.json`,

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { loadDialect } from '../src/dialect/dialect.ts';
 import { loadDirectory } from '../src/directory/directory.ts';
 import { travel } from '../test/golden/inbound-road.ts';
-import { dialectFolder, dialectNames } from '../test/golden/samples.ts';
+import { dialectFolder, dialectNames, sampleDirectory } from '../test/golden/samples.ts';
 
-const directory = loadDirectory(join(import.meta.dirname, '../examples/county-099/directory'));
+const directory = loadDirectory(sampleDirectory);
 
 for (const name of dialectNames()) {
   for (const kind of ['accepted', 'refused']) {
@@ -23,9 +23,9 @@ for (const name of dialectNames()) {
 
 function writeResult(dialectName: string, folder: string, isAccepted: boolean): void {
   const file = join(folder, isAccepted ? 'message.json' : 'refusal.json');
-  const { line: lineName } = JSON.parse(readFileSync(file, 'utf8')) as { line: string };
+  const { line: lineName, note } = JSON.parse(readFileSync(file, 'utf8')) as { line: string; note?: string };
   const line = directory.lines.get(lineName);
-  if (line === undefined) throw new Error(`${file}: /line is not a line of the example directory`);
+  if (line === undefined) throw new Error(`${file}: /line is not a line of the sample directory`);
   const wire = readFileSync(join(folder, 'wire.msg'));
   const travelled = travel([wire], line, loadDialect(dialectFolder(dialectName)), directory);
   const passed = travelled.flatMap((one) => ('message' in one ? [one] : []));
@@ -33,11 +33,11 @@ function writeResult(dialectName: string, folder: string, isAccepted: boolean): 
   if (isAccepted) {
     const [only] = passed;
     if (only === undefined || refusals.length > 0) throw new Error(`${folder} is refused`);
-    write(file, { line: lineName, ...only.message });
+    write(file, { line: lineName, note, ...only.message });
     write(join(folder, 'deliveries.json'), only.deliveries);
   } else {
     if (refusals.length === 0) throw new Error(`${folder} is accepted`);
-    write(file, { line: lineName, accepted: passed.length, refusals });
+    write(file, { line: lineName, note, accepted: passed.length, refusals });
   }
 }
 

@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { codes } from '../src/message/codes.ts';
-import { refusedSamples } from './golden/samples.ts';
+import { framingSamples, refusedSamples } from './golden/samples.ts';
 
 const root = join(import.meta.dirname, '..');
-const samples = refusedSamples();
+const samples = [...refusedSamples(), ...framingSamples()];
 
 /** Rooms whose refusals come from a message's bytes: each of their codes has a sample. */
 const sampledRooms = new Set(['frame', 'parse', 'authorize', 'validate', 'route']);

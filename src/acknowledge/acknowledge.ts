@@ -1,4 +1,4 @@
-import { framed } from '../dialect/dialect.ts';
+import { controlFrame, type Framing, framedText } from '../dialect/dialect.ts';
 
 export { acceptedText, refusalText } from './refusal-text.ts';
 
@@ -13,23 +13,20 @@ export type Answered =
   | { readonly kind: 'refused'; readonly text: () => Buffer }
   | { readonly kind: 'framing-fault'; readonly text: () => Buffer };
 
-const ACK = Buffer.from([0x06]);
-const NAK = Buffer.from([0x15]);
-
 /**
  * link: ACK for everything that was read and stored, so a refusal is ACK and then the refusal message (a NAKed refusal would be sent
  * again for ever); NAK only for what could not be framed. application: the accepted or refused message. none: refusals only.
  */
-export function acknowledge(confirm: Confirm, answered: Answered): readonly Buffer[] {
+export function acknowledge(confirm: Confirm, framing: Framing, answered: Answered): readonly Buffer[] {
+  const control = (byte: 'ACK' | 'NAK'): Buffer => controlFrame(framing, byte);
+  const text = (): Buffer => framedText(framing, answered.text());
   switch (answered.kind) {
     case 'accepted':
-      if (confirm === 'link') return [ACK];
-      return confirm === 'application' ? [inFrame(answered)] : [];
+      if (confirm === 'link') return [control('ACK')];
+      return confirm === 'application' ? [text()] : [];
     case 'refused':
-      return confirm === 'link' ? [ACK, inFrame(answered)] : [inFrame(answered)];
+      return confirm === 'link' ? [control('ACK'), text()] : [text()];
     case 'framing-fault':
-      return confirm === 'link' ? [NAK] : [inFrame(answered)];
+      return confirm === 'link' ? [control('NAK')] : [text()];
   }
 }
-
-const inFrame = ({ text }: Answered): Buffer => framed('stx-etx', text());

@@ -7,14 +7,16 @@ import { parse } from '../parse/parse.ts';
 import { authorize } from './authorize.ts';
 
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
-const directory = loadDirectory(join(import.meta.dirname, '../../examples/county-099/directory'));
+const clets = loadDialect(join(import.meta.dirname, '../../protocols/clets'));
+const directory = loadDirectory(join(import.meta.dirname, '../../protocols/sample-directory'));
 
 /** The code a text is refused with on a line of the example directory, or `permitted`. */
 function answer(lineName: string, text: string): string {
   const line = directory.lines.get(lineName);
-  const parsed = parse({ kind: 'frame', bytes: Buffer.from(text) }, dialect);
+  const by = line?.dialect === 'clets' ? clets : dialect;
+  const parsed = parse({ kind: 'frame', bytes: Buffer.from(text) }, by);
   assert.ok(line && parsed.ok);
-  const outcome = authorize(parsed.value, line, dialect);
+  const outcome = authorize(parsed.value, line, by);
   return outcome.ok ? 'permitted' : outcome.refusals.map(({ code }) => code).join(' ');
 }
 
@@ -62,4 +64,42 @@ test('refuses a kind of destination the key does not have', () => {
   assert.equal(answer('ca-dispatch', 'RQ.CA0990100.NV0990300.TXTVIN/1'), 'AUTHORIZE_DESTINATION_SHAPE');
   assert.equal(answer('ca-dispatch', 'RQ.CA0990100.Z1.TXTVIN/1'), 'AUTHORIZE_DESTINATION_SHAPE');
   assert.equal(answer('ca-dispatch', 'YQ.CA0990100.NV.TXTRTY/SV'), 'AUTHORIZE_DESTINATION_SHAPE');
+});
+
+const relayed = (key: string, ori: string, destination: string) =>
+  `${key}.${ori}\r\n14:02 06/15/2026 01873\r\n14:02 06/15/2026 00412 ${destination}\r\nTXT\r\nTEXT`;
+
+test('a network hands on messages of those it speaks for, and of nobody else', () => {
+  assert.equal(answer('nlets', relayed('RR', 'NVDMV0000', 'CA0990100')), 'permitted');
+  assert.equal(answer('nlets', relayed('ER', 'NL0000000', 'CA0990100')), 'permitted');
+  // An agency behind us is not behind the network, whatever a text from there says.
+  assert.equal(answer('nlets', relayed('AM', 'CA0990100', 'CA0990200')), 'AUTHORIZE_ORI_NOT_ON_LINE');
+  assert.equal(answer('nlets', relayed('AM', 'TX0990100', 'CA0990200')), 'AUTHORIZE_ORI_NOT_ON_LINE');
+  assert.equal(answer('nlets', relayed('RR', 'NVDMV0000', 'CA')), 'AUTHORIZE_DESTINATION_SHAPE');
+});
+
+test('the network’s form and its status keys are for an upstream line, also with an ORI of the line', () => {
+  assert.equal(answer('ca-dispatch', relayed('AM', 'CA0990100', 'CA0990200')), 'AUTHORIZE_NOT_UPSTREAM');
+  assert.equal(answer('ca-dispatch', 'SM.CA0990100.CA0990200.TXTX'), 'AUTHORIZE_MESSAGE_KEY');
+  assert.equal(answer('nlets', 'SM.NL0000000.CA0990200.TXTX'), 'permitted');
+});
+
+test('a joint message has twenty addressees, five of them codes of the network', () => {
+  const am = (destinations: string) => answer('clets-dispatch', `AM.CA0990100.${destinations}TXT X`);
+  assert.equal(am('ZZA1.'.repeat(15) + 'NV.OR.WA.AZ.H1.'), 'permitted');
+  assert.equal(am('ZZA1.'.repeat(21)), 'AUTHORIZE_DESTINATIONS_TOO_MANY');
+  assert.equal(am('NV.OR.WA.AZ.H1.ID.'), 'AUTHORIZE_DESTINATIONS_TOO_MANY');
+  assert.equal(am('NV.OR.WA.AZ.H1.ZZA1.'), 'permitted');
+});
+
+test('what is implied is no question; what is only for some is refused for the others', () => {
+  assert.equal(answer('clets-dispatch', 'IV.CA0990100.LIC/9ZZZ999'), 'permitted');
+  const search = 'TYP/ALL.BEG/20260615.END/20260615.FND/A';
+  assert.equal(answer('ca-dispatch', `NLQ.CA0990100.NL.TXT${search}`), 'permitted');
+  assert.equal(answer('ca-dispatch', `NLQ.CA0990100.NV.TXT${search}`), 'AUTHORIZE_DESTINATION_SHAPE');
+});
+
+test('a mnemonic is one station: no permission to broadcast is needed', () => {
+  assert.equal(answer('clets-north', 'AM.CA0990700.ZZB2.TXT X'), 'permitted');
+  assert.equal(answer('clets-north', 'AM.CA0990700.OR.TXT X'), 'AUTHORIZE_BROADCAST');
 });

@@ -1,6 +1,6 @@
-import { destinationKindOf, isBroadcast } from '../dialect/dialect.ts';
+import { destinationKindOf, isBroadcast, isNetworkCode } from '../dialect/dialect.ts';
 import type { Dialect, KeyDefinition } from '../dialect/dialect.ts';
-import type { Line } from '../directory/directory.ts';
+import { isUpstream, type Line, mayOriginate } from '../directory/directory.ts';
 import type { Message, PermittedMessage } from '../message/message.ts';
 import type { Outcome, Refusal } from '../message/refusal.ts';
 
@@ -17,13 +17,17 @@ export function authorize(message: Message, line: Line, dialect: Dialect): Outco
 
 function firstRefusal(message: Message, line: Line, dialect: Dialect): Refusal | undefined {
   const { messageKey, originatingOri } = message;
+  if (message.isRelayed && !isUpstream(line))
+    return { code: 'AUTHORIZE_NOT_UPSTREAM', field: 'key', offset: 0 };
   const key = dialect.keys.get(messageKey);
   if (key === undefined) return { code: 'AUTHORIZE_MESSAGE_KEY_UNKNOWN', field: 'key', offset: 0 };
-  if (line.keys !== 'all' && !line.keys.has(messageKey)) {
+  // What the network says of itself comes from the network, whatever the line may send (domain sheet 3.2 [S4]).
+  const isTheirs = key.kind === 'status' && !isUpstream(line);
+  if (isTheirs || (line.keys !== 'all' && !line.keys.has(messageKey))) {
     return { code: 'AUTHORIZE_MESSAGE_KEY', field: 'key', offset: 0 };
   }
   // The ORI in a text is a claim; the line is what we know (domain sheet 10.3).
-  if (!line.oris.has(originatingOri)) {
+  if (!mayOriginate(line, originatingOri)) {
     return { code: 'AUTHORIZE_ORI_NOT_ON_LINE', field: 'ori', offset: messageKey.length + 1 };
   }
   return destinationRefusal(message, key, line, dialect);
@@ -35,12 +39,21 @@ function destinationRefusal(
   line: Line,
   dialect: Dialect,
 ): Refusal | undefined {
-  const { kinds, max } = key.destinations;
-  for (const [at, { text, offset }] of message.destinations.entries()) {
+  const { kinds, max, codesMax, only } = key.destinations;
+  let codes = 0;
+  for (const [at, destination] of message.destinations.entries()) {
+    // The dialect's own choice, and no text of the sender's.
+    if (destination.isImplied) continue;
+    const { text, offset } = destination;
     const where = { field: 'destination', offset, length: text.length };
     if (at === max) return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: max };
     const kind = destinationKindOf(text, dialect);
-    if (kind === undefined || !kinds.has(kind)) return { code: 'AUTHORIZE_DESTINATION_SHAPE', ...where };
+    if (kind === undefined || !kinds.has(kind) || (only.size > 0 && !only.has(text))) {
+      return { code: 'AUTHORIZE_DESTINATION_SHAPE', ...where };
+    }
+    if (isNetworkCode(kind) && codes++ === codesMax) {
+      return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: codesMax };
+    }
     if (kind === 'all-points') {
       if (!line.mayAllPoints) return { code: 'AUTHORIZE_ALL_POINTS', ...where };
     } else if (isBroadcast(key, kind) && !line.mayBroadcast) return { code: 'AUTHORIZE_BROADCAST', ...where };

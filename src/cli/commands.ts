@@ -19,6 +19,11 @@ export const commands: Readonly<Record<string, Command>> = {
   gateway: role('gateway', 'serves the lines: sockets to Redis'),
   courier: role('courier', 'drives the lanes: Redis to Service Bus topics'),
   recorder: role('recorder', 'writes the audit stream to segments on disk'),
+  board: {
+    usage: 'board [--port N]',
+    does: 'the status page for dispatchers, live in a browser on this machine',
+    load: () => import('./board.ts'),
+  },
   all: {
     usage: 'all',
     does: 'every role in one process, for a laptop',
@@ -28,9 +33,14 @@ export const commands: Readonly<Record<string, Command>> = {
     },
   },
   keys: {
-    usage: 'keys create',
-    does: 'makes a new set of key files in TENFOUR_KEYS for the owners in TENFOUR_DIRECTORY',
+    usage: 'keys create [--if-missing]',
+    does: 'makes a new set of key files in TENFOUR_KEYS for the owners in TENFOUR_DIRECTORY, or leaves a whole set alone',
     load: () => import('./keys.ts'),
+  },
+  health: {
+    usage: 'health [--ready] [--port N]',
+    does: 'asks the role of this machine whether it lives, or is ready: for container health checks',
+    load: () => import('./health.ts'),
   },
   trace: {
     usage: 'trace ID [--json]',
@@ -54,13 +64,20 @@ export const commands: Readonly<Record<string, Command>> = {
     load: () => import('./audit.ts'),
   },
   simulate: {
-    usage: 'simulate bus [--port N] [--control-port N] [--config FILE] [--data FOLDER]',
-    does: 'the far side: a Service Bus dialect broker for development and tests',
+    usage: `simulate services [--config FILE] [--data FOLDER]
+  tenfour simulate bus [--host H] [--port N] [--control-port N] [--config FILE] [--data FOLDER] [--connection-file FILE]
+  tenfour simulate cad --line NAME [--script FILE | --send TEXT|- | --file FILE] [--expect WHAT] [--await KEY] [--stay]
+      [--rate N] [--count N] [--directory FOLDER] [--host H] [--port N] [--faults SPEC] [--show-body] [--json]
+  tenfour simulate switch --line NAME [--records FILE] [--delay MS] [--directory FOLDER] [--host H] [--port N] [--faults SPEC]
+      [--show-body] [--json]
+  tenfour simulate mdt --subscription TOPIC/NAME ... [--connection-file FILE] [--keys FILE] [--count N] [--dead] [--faults SPEC]
+      [--show-body] [--json]`,
+    does: 'the far side for development and tests: what the switch stands on, a bus, a CAD, a state switch, cars (docs/simulators.md)',
     load: () => import('./simulate.ts'),
   },
   demo: {
-    usage: 'demo [--once] [--json] [--out FOLDER]',
-    does: 'the whole road on this machine, with simulated senders and receivers',
+    usage: 'demo [--plain] [--tour] [--pause-ms N] | demo --once [--json] [--out FOLDER]',
+    does: 'the whole road on this machine, live: one screen, and keys that kill and mend its processes; --tour does it by itself',
     load: () => import('./demo.ts'),
   },
 };

@@ -1,4 +1,5 @@
 import { loadConfig } from '../config/config.ts';
+import { redisUrl } from '../config/redis-url.ts';
 import { Fault } from '../message/codes.ts';
 import { type DeadLetter, type DecodedEntry, decodeEntry, SlotReader } from '../queue/queue.ts';
 import { Redrive } from '../wiring/redrive.ts';
@@ -62,7 +63,7 @@ const limitOf = (text: string | undefined): number => {
 
 const withSlot = async <T>(work: (slot: SlotReader) => Promise<T>): Promise<T> => {
   const config = loadConfig(process.env);
-  const slot = await SlotReader.open(config.REDIS_URL, config.SLOT);
+  const slot = await SlotReader.open(redisUrl(config), config.SLOT);
   if (slot === undefined)
     throw new Fault('CONFIG_INVALID', 'Redis cannot be reached, and it keeps the dead letters');
   try {

@@ -5,9 +5,13 @@ import { KeysFolder } from '../wiring/keys-folder.ts';
 import { print, readOptions, UsageError } from './usage.ts';
 
 export const run = (args: readonly string[]): Promise<number> => {
-  const { words } = readOptions(args, {}, ['create']);
+  const { options, words } = readOptions(args, { 'if-missing': 'boolean' }, ['create']);
   if (words[0] !== 'create') throw new UsageError('expects: create');
   const config = loadConfig(process.env);
+  if (options['if-missing'] && KeysFolder.isComplete(config.KEYS)) {
+    print('the keys are there');
+    return Promise.resolve(0);
+  }
   const owners = keyOwners(loadDirectory(config.DIRECTORY));
   KeysFolder.create(config.KEYS, owners);
   print(`made keys for ${String(owners.length)} owners`);

@@ -8,13 +8,17 @@ import { print, readOptions } from './usage.ts';
 const EXIT_MS = 200;
 
 /**
- * Runs roles until SIGTERM or SIGINT, then drains and exits 0. When it works it prints one JSON line with its ports, for whoever
- * started it.
+ * Runs roles, with `settings` before those of the environment, until SIGTERM or SIGINT, then drains and exits 0. When it works it prints
+ * one JSON line with its ports, for whoever started it.
  * `--attached` also ends it when standard input closes, so that a demo or a test leaves nothing behind.
  */
-export const runRole = async (names: readonly RoleName[], args: readonly string[]): Promise<number> => {
+export const runRole = async (
+  names: readonly RoleName[],
+  args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<number> => {
   try {
-    return await run(names, args);
+    return await run(names, args, settings);
   } finally {
     // However it ended (a start that failed, a fault, work that took too long), no open connection and no timer that a library leaves
     // behind may keep the process: whoever supervises it waits for its exit. The code is what main made of our answer.
@@ -22,10 +26,14 @@ export const runRole = async (names: readonly RoleName[], args: readonly string[
   }
 };
 
-const run = async (names: readonly RoleName[], args: readonly string[]): Promise<number> => {
+const run = async (
+  names: readonly RoleName[],
+  args: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): Promise<number> => {
   const { options } = readOptions(args, { attached: 'boolean' });
   const stop = untilStopped(options.attached);
-  const config = loadConfig(process.env);
+  const config = loadConfig({ ...process.env, ...settings });
   const roles: Role[] = [];
   for (const [at, name] of names.entries()) {
     // Several roles in one process keep end points of their own: the given port, the next, and so on.
@@ -35,7 +43,7 @@ const run = async (names: readonly RoleName[], args: readonly string[]): Promise
     if (role === undefined) return 0;
     roles.push(role);
     const linePorts = Object.fromEntries(role.linePorts);
-    print(JSON.stringify({ ready: name, opsPort: role.opsPort, linePorts }));
+    print(JSON.stringify({ ready: name, opsPort: role.opsPort, port: role.port, linePorts }));
   }
   const ended = await Promise.race([stop, ...roles.map(async ({ failed }) => ({ error: await failed }))]);
   return ended === undefined && (await drainAll(roles, config.DRAIN_MS_MAX)) ? 0 : 1;

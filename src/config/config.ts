@@ -18,6 +18,10 @@ const MiB = 1024 * KiB;
  */
 const settings = {
   REDIS_URL: z.string().default('redis://127.0.0.1:6379').describe('Redis of the slot'),
+  REDIS_PASSWORD_FILE: z
+    .string()
+    .default('')
+    .describe('file that holds the password of that Redis; empty: none but what the address says'),
   SLOT: z
     .string()
     .regex(/^[a-z0-9]{1,16}$/)
@@ -43,10 +47,13 @@ const settings = {
     .default('.tenfour/bus-connection')
     .describe('file that holds the Service Bus connection string'),
   RECORD: z.string().default('.tenfour/record').describe('folder the recorder writes segments to'),
-  OPS_PORT: integer(0, 0, 65535).describe(
-    'port of /metrics, /livez, /readyz on loopback; 0 takes a free one',
-  ),
+  OPS_PORT: integer(0, 0, 65535).describe('port of /metrics, /livez, /readyz; 0 takes a free one'),
   OPS_HOST: z.string().default('127.0.0.1').describe('address of the operations end points'),
+  BOARD_PORT: integer(8470, 0, 65535).describe('port of the status page; 0 takes a free one'),
+  BOARD_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address of the status page; refused when it is not loopback, for there is no log-on yet'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
@@ -55,6 +62,13 @@ const settings = {
     .string()
     .default('')
     .describe('comma-separated names of the lines this gateway serves; empty serves all'),
+  LINE_HOST: z
+    .string()
+    .max(253)
+    .default('')
+    .describe(
+      'address every line listens on, whatever the directory says: 0.0.0.0 in a container; empty leaves it to the directory',
+    ),
   BATCH_MESSAGES_MAX: integer(256, 1, 4096).describe(
     'messages in one accept call; above 256 the call itself takes too long',
   ),

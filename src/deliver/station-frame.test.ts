@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { loadDialect } from '../dialect/dialect.ts';
+import { type Framing, loadDialect } from '../dialect/dialect.ts';
 import { FrameDecoder } from '../frame/frame.ts';
 import type { Delivery } from '../message/delivery.ts';
 import { parse } from '../parse/parse.ts';
@@ -36,7 +36,12 @@ const stored: Delivery = {
   isNotice: false,
 };
 
-function sent(text: string, isPossibleDuplicate = false, of: Partial<Delivery> = {}): string {
+function sent(
+  text: string,
+  isPossibleDuplicate = false,
+  of: Partial<Delivery> = {},
+  framing: Framing = dialect.framing,
+): string {
   const parsed = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
   assert.ok(parsed.ok);
   const copy = {
@@ -46,7 +51,7 @@ function sent(text: string, isPossibleDuplicate = false, of: Partial<Delivery> =
     sentAt: new Date('2026-06-15T14:03:00Z'),
     sentCount: 412,
   };
-  return stationFrame(copy, dialect).toString('latin1');
+  return stationFrame(copy, { ...dialect, framing }).toString('latin1');
 }
 
 const header = 'AM.CA0990100\r\n14:02 06/15/2026 01873\r\n14:03 06/15/2026 00412';
@@ -106,4 +111,24 @@ test('a notice goes out as it is; one that may be a repeat is marked before its 
   assert.equal(notice('TXT\r\nBODY', true), `\x02${mark}\r\nTXT\r\nBODY\x03`);
   assert.equal(notice('NO TXT LINE', true), `\x02${mark}\r\nNO TXT LINE\x03`);
   assert.equal(notice('', true), `\x02${mark}\r\n\x03`);
+});
+
+test('a copy goes out in the framing of the station’s line, or not at all when it would not be one frame there', () => {
+  const limits = { frameBytesMax: 9000, frameFaultsMax: 20 } as const;
+  const digits: Framing = {
+    ...{ kind: 'length-prefix', encoding: 'ascii', width: 4, countsSelf: false },
+    ...limits,
+  };
+  const teletype: Framing = { kind: 'delimiter', delimiter: 'NNNN', ...limits };
+  const text = 'AM.CA0990100.NV0990400.TXT\r\n';
+  const content = `${header} NV0990400\r\nTXT\r\nHELLO`;
+  assert.equal(
+    sent(`${text}HELLO`, false, {}, digits),
+    `${String(content.length).padStart(4, '0')}${content}`,
+  );
+  assert.equal(sent(`${text}HELLO`, false, {}, teletype), `${content}NNNN`);
+  assert.throws(() => sent(text + 'A'.repeat(9999), false, {}, digits), { code: 'DELIVER_FRAMING' });
+  assert.throws(() => sent(`${text}ANNNNB`, false, {}, teletype), { code: 'DELIVER_FRAMING' });
+  const notice = noticeFrame(Buffer.from('TXT\r\nANNNNB'), true, { ...dialect, framing: teletype });
+  assert.equal(notice.toString('latin1'), `${mark}\r\nTXT\r\nA?NNNBNNNN`, 'its own text always can be sent');
 });

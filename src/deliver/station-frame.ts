@@ -1,4 +1,4 @@
-import { clockValues, framed, renderForm, type Dialect } from '../dialect/dialect.ts';
+import { clockValues, framed, framedText, renderForm, type Dialect } from '../dialect/dialect.ts';
 import type { Delivery } from '../message/delivery.ts';
 import type { Message } from '../message/message.ts';
 
@@ -16,7 +16,8 @@ const lineEnd = Buffer.from('\r\n');
 /**
  * The frame a station gets: the dialect's output header (domain sheet 3.2), the text mark, and the body, byte for byte as
  * it was received. A copy that may have been sent before says so in the header, never in the body. The control field is the
- * sender's, unchanged; a broadcast names the codes that reached the station. Parse let no frame mark into the body.
+ * sender's, unchanged; a broadcast names the codes that reached the station. Throws DELIVER_FRAMING
+ * for a body that cannot travel in the framing of the station's line, such as one that holds its delimiter.
  */
 export function stationFrame(copy: StationCopy, dialect: Dialect): Buffer {
   const { message, delivery, isPossibleDuplicate, sentAt, sentCount } = copy;
@@ -31,20 +32,19 @@ export function stationFrame(copy: StationCopy, dialect: Dialect): Buffer {
     control: message.control,
     possibleDuplicate: isPossibleDuplicate ? output.possibleDuplicate : '',
   });
-  return framed(framing.kind, header, lineEnd, message.bytes.subarray(message.bodyOffset));
+  return framed(framing, header, lineEnd, message.bytes.subarray(message.bodyOffset));
 }
 
 /**
  * Frames a finished text of the switch's own. One that may have been sent before is marked on a line before the first line
- * that is the text mark and nothing else; a text without such a line gets the mark as its first line. The text must hold no
- * frame mark, which `renderForm` sees to.
+ * that is the text mark and nothing else; a text without such a line gets the mark as its first line.
  */
 export function noticeFrame(text: Buffer, isPossibleDuplicate: boolean, dialect: Dialect): Buffer {
   const { framing, header, output } = dialect;
-  if (!isPossibleDuplicate) return framed(framing.kind, text);
+  if (!isPossibleDuplicate) return framedText(framing, text);
   const at = textMarkAt(text, Buffer.from(header.textMark));
   const mark = Buffer.from(`${output.possibleDuplicate}\r\n`);
-  return framed(framing.kind, text.subarray(0, at), mark, text.subarray(at));
+  return framedText(framing, Buffer.concat([text.subarray(0, at), mark, text.subarray(at)]));
 }
 
 /** Where the first line stands that is `mark` and nothing else; 0 when none is. */

@@ -25,12 +25,14 @@ const pictureClasses = new Map([
   [0x58, letter | digit],
 ]);
 
-/** Is `text` as long as the picture and of its classes? Lower-case letters count as letters. */
+/** Is `text` as long as the picture and of its classes? Lower-case letters count as letters; any other character stands for itself. */
 export function matchesPicture(text: string, picture: string): boolean {
   if (text.length !== picture.length) return false;
   for (let at = 0; at < text.length; at++) {
-    const wanted = pictureClasses.get(picture.charCodeAt(at)) ?? 0;
-    if (((byteClass[text.charCodeAt(at)] ?? 0) & wanted) === 0) return false;
+    const wanted = pictureClasses.get(picture.charCodeAt(at));
+    if (wanted === undefined) {
+      if (text.charCodeAt(at) !== picture.charCodeAt(at)) return false;
+    } else if (((byteClass[text.charCodeAt(at)] ?? 0) & wanted) === 0) return false;
   }
   return true;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { Fault } from '../message/codes.ts';
@@ -15,14 +15,29 @@ const fileBytesMax = 4 * 1024 * 1024;
 export class CheckedFolder {
   readonly #folder: string;
   readonly #code: FileFault;
+  readonly #calledIt: string;
 
-  constructor(folder: string, code: FileFault) {
+  /** `calledIt`: what stands before a file's name where a fault speaks of it, for a folder that is not the one that was asked for. */
+  constructor(folder: string, code: FileFault, calledIt = '') {
     this.#folder = folder;
     this.#code = code;
+    this.#calledIt = calledIt;
   }
 
   fault(file: string, pointer: string, text: string, cause?: unknown): Fault {
-    return new Fault(this.#code, `${file} ${pointer === '' ? '/' : pointer} ${text}`, { cause });
+    const place = `${this.#calledIt}${file} ${pointer === '' ? '/' : pointer}`;
+    return new Fault(this.#code, `${place} ${text}`, { cause });
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.#folder, file));
+  }
+
+  /** Names in a folder that end so, in order; none when there is no such folder. */
+  names(folder: string, ending: string): readonly string[] {
+    if (!this.has(folder)) return [];
+    const names = readdirSync(join(this.#folder, folder)).filter((name) => name.endsWith(ending));
+    return names.sort();
   }
 
   json<S extends z.ZodType>(file: string, schema: S): z.output<S> {
@@ -33,6 +48,11 @@ export class CheckedFolder {
     } catch (cause) {
       throw this.fault(file, '', 'is not JSON', cause);
     }
+    return this.checked(file, content, schema);
+  }
+
+  /** What a file of this name holds, by its schema. */
+  checked<S extends z.ZodType>(file: string, content: unknown, schema: S): z.output<S> {
     const result = schema.safeParse(content);
     if (result.success) return result.data;
     const issue = result.error.issues[0];
@@ -92,6 +112,10 @@ function sentence(issue: z.core.$ZodIssue): string {
       return `must be at most ${String(issue.maximum)}`;
     case 'unrecognized_keys':
       return 'holds a name that is not known';
+    case 'invalid_union':
+      return 'options' in issue
+        ? `must be one of ${(issue.options ?? []).map(String).join(', ')}`
+        : 'is invalid';
     case 'invalid_format':
       return `must have the form ${issue.pattern ?? issue.format}`;
     default:

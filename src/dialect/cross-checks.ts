@@ -1,52 +1,111 @@
-import type { CheckedFolder } from './checked-file.ts';
 import { pointerOf } from './checked-file.ts';
-import type { Dialect, FieldSet, KeyDefinition } from './definitions.ts';
+import { checkForms } from './check-forms.ts';
+import type { Dialect, FieldDefinition, FieldSet, KeyDefinition } from './definitions.ts';
 import { destinationKindOf } from './destinations.ts';
+import type { Layers, Wrong } from './layers.ts';
 
 /** What no single file can show: that every code one file uses, another defines. Throws at the first hole. */
-export function checkDialect(dialect: Dialect, files: CheckedFolder): void {
+export function checkDialect(
+  dialect: Dialect,
+  relayed: readonly (readonly string[])[],
+  layers: Layers,
+): void {
   const { lengthMin, lengthMax } = dialect.header.messageKey;
   if (lengthMin > lengthMax) {
-    throw files.fault('dialect.json', '/header/messageKey/lengthMin', 'must not pass lengthMax');
+    throw layers.fault(
+      ['dialect.json', '/header/messageKey/lengthMin', 'must not pass lengthMax'],
+      ['dialect.json', '/header/messageKey/lengthMax', 'must not be below lengthMin'],
+    );
   }
-  for (const { code, lengthMin: min, lengthMax: max } of dialect.fields.values()) {
-    if (min > max) throw files.fault('fields.json', `/fields/${code}/lengthMin`, 'must not pass lengthMax');
-  }
-  for (const key of dialect.keys.values()) checkKey(key, dialect, files);
-  checkOutput(dialect, files);
-  checkRegions(dialect, files);
+  for (const field of dialect.fields.values()) checkField(field, 'fields.json', layers);
+  for (const key of dialect.keys.values()) checkKey(key, dialect, layers);
+  checkForms(dialect, relayed, layers);
+  checkRegions(dialect, layers);
+  checkTables(dialect, layers);
 }
 
-function checkKey(key: KeyDefinition, dialect: Dialect, files: CheckedFolder): void {
+function checkField({ code, lengthMin, lengthMax }: FieldDefinition, file: string, layers: Layers): void {
+  if (lengthMin > lengthMax) {
+    throw layers.fault([file, `/fields/${code}/lengthMin`, 'must not pass lengthMax']);
+  }
+}
+
+function checkKey(key: KeyDefinition, dialect: Dialect, layers: Layers): void {
   const file = `message-keys/${key.key}.json`;
   const { lengthMin, lengthMax } = dialect.header.messageKey;
   if (key.key.length < lengthMin || key.key.length > lengthMax) {
-    throw files.fault(file, '/key', 'has a length the header does not allow');
+    throw layers.fault(
+      [file, '/key', 'has a length the header does not allow'],
+      ['dialect.json', '/header/messageKey', `does not allow the length of ${file}`],
+    );
   }
-  for (const kind of key.destinations.kinds) {
+  checkDestinations(key, file, dialect, layers);
+  for (const reply of key.repliedBy) {
+    if (dialect.keys.has(reply)) continue;
+    const leftOut = layers.leftOut(reply);
+    throw layers.fault(
+      [file, '/repliedBy', 'names a key that has no file'],
+      ...(leftOut === undefined ? [] : [wrong('dialect.json', leftOut, `is what answers ${file}`)]),
+    );
+  }
+  for (const field of key.dictionary.values()) {
+    if (field !== dialect.fields.get(field.code)) checkField(field, file, layers);
+  }
+  checkBody(key, file, dialect, layers);
+}
+
+function checkDestinations(
+  { destinations }: KeyDefinition,
+  file: string,
+  dialect: Dialect,
+  layers: Layers,
+): void {
+  for (const kind of destinations.kinds) {
     const isKnown =
       kind === 'all-points'
         ? dialect.destinations.allPoints.size > 0
         : dialect.destinations.pictures.some((form) => form.kind === kind);
-    if (!isKnown) throw files.fault(file, '/destinations/kinds', 'names a kind dialect.json has no form for');
+    if (isKnown) continue;
+    const form = kind === 'all-points' ? 'allPoints' : kind;
+    throw layers.fault(
+      [file, '/destinations/kinds', 'names a kind dialect.json has no form for'],
+      ['dialect.json', pointerOf(['destinations', form]), `is a kind that ${file} names`],
+    );
   }
-  for (const reply of key.repliedBy) {
-    if (!dialect.keys.has(reply)) throw files.fault(file, '/repliedBy', 'names a key that has no file');
+  for (const name of ['only', 'implied'] as const) {
+    const codes = [...destinations[name]].map((code) => (typeof code === 'string' ? code : code.text));
+    if (codes.some((code) => destinationKindOf(code, dialect) === undefined)) {
+      throw layers.fault(
+        [file, `/destinations/${name}`, 'names a code that looks like no destination'],
+        ['dialect.json', '/destinations', `has no form for a code of ${file}`],
+      );
+    }
   }
-  checkBody(key, file, dialect, files);
 }
 
-function checkBody(key: KeyDefinition, file: string, dialect: Dialect, files: CheckedFolder): void {
-  if (key.body === 'text' && (key.fields.permitted.size > 0 || key.cases.length > 0 || key.priorityByField)) {
-    throw files.fault(file, '/body', 'is text, yet the file names fields');
+function checkBody(key: KeyDefinition, file: string, dialect: Dialect, layers: Layers): void {
+  const hasFields =
+    key.fields.permitted.size > 0 ||
+    key.cases.length > 0 ||
+    key.exclusive.length > 0 ||
+    key.dictionary !== dialect.fields;
+  if (key.body === 'text' && (hasFields || key.priorityByField)) {
+    throw layers.fault([file, '/body', 'is text, yet the file names fields']);
   }
   const known = (set: FieldSet, path: readonly string[]) => {
     for (const code of set.permitted) {
-      if (!dialect.fields.has(code))
-        throw files.fault(file, pointerOf(path), 'names a field fields.json lacks');
+      if (key.dictionary.has(code)) continue;
+      throw layers.fault(
+        [file, pointerOf(path), 'names a field fields.json lacks'],
+        ['fields.json', pointerOf(['fields', code]), `is a field that ${file} names`],
+      );
     }
   };
   known(key.fields, []);
+  for (const [at, codes] of key.exclusive.entries()) {
+    if (codes.every((code) => key.fields.permitted.has(code))) continue;
+    throw layers.fault([file, pointerOf(['exclusive', at]), 'names a field this key does not list']);
+  }
   for (const [at, { field, by }] of key.cases.entries()) {
     for (const [value, set] of by) {
       checkCode(field, value, ['cases', String(at), 'by', value]);
@@ -60,48 +119,45 @@ function checkBody(key: KeyDefinition, file: string, dialect: Dialect, files: Ch
   // A decision hangs on this field's value: it must be a field of this key, and the value one it can have.
   function checkCode(field: string, value: string, path: readonly string[]): void {
     if (!key.fields.permitted.has(field)) {
-      throw files.fault(file, pointerOf(path), 'hangs on a field this key does not list');
+      throw layers.fault([file, pointerOf(path), 'hangs on a field this key does not list']);
     }
-    if (dialect.fields.get(field)?.codes?.has(value) !== true) {
-      throw files.fault(file, pointerOf(path), "is not in its field's code table");
-    }
+    const definition = key.dictionary.get(field);
+    if (definition?.codes?.has(value) === true) return;
+    const table = definition?.codeTable ?? '';
+    throw layers.fault(
+      [file, pointerOf(path), "is not in its field's code table"],
+      ['fields.json', pointerOf(['fields', field]), `has no table with a code that ${file} hangs on`],
+      ...(table === '' ? [] : [wrong(`codes/${table}.tsv`, '', `lacks a code that ${file} hangs on`)]),
+    );
   }
 }
 
-/**
- * A station finds the body behind the first text mark, and answers with the count it was sent. A receipt's key must not be
- * a message's: one that is would be read as one and the other.
- */
-function checkOutput({ header, output, keys }: Dialect, files: CheckedFolder): void {
-  const wrong = (name: string, text: string) => files.fault('dialect.json', `/output/${name}`, text);
-  const { form, possibleDuplicate, receipts } = output;
-  if (form.indexOf(header.textMark) !== form.length - 1) {
-    throw wrong('form', 'must end with the text mark and hold it on no other line');
-  }
-  if (form.filter((line) => line.includes('{possibleDuplicate}')).join() !== '{possibleDuplicate}') {
-    throw wrong('form', 'must hold {possibleDuplicate} once, on a line of its own');
-  }
-  if (!form.some((line) => line.includes('{sentCount}'))) throw wrong('form', 'must hold {sentCount}');
-  if (possibleDuplicate === header.textMark) throw wrong('possibleDuplicate', 'must not be the text mark');
-  if (receipts.accepted === receipts.refused) throw wrong('receipts/refused', 'is taken');
-  const { lengthMin, lengthMax } = header.messageKey;
-  for (const kind of ['accepted', 'refused'] as const) {
-    const key = receipts[kind];
-    if (key.length < lengthMin || key.length > lengthMax) {
-      throw wrong(`receipts/${kind}`, 'has a length the header does not allow');
-    }
-    if (keys.has(key)) throw wrong(`receipts/${kind}`, 'is a message key');
-  }
-}
-
-function checkRegions(dialect: Dialect, files: CheckedFolder): void {
+function checkRegions(dialect: Dialect, layers: Layers): void {
   for (const [at, [region, states]] of [...dialect.regions].entries()) {
     const row = `/${String(at + 2)}`;
     if (destinationKindOf(region, dialect) !== 'region') {
-      throw files.fault('regions.tsv', row, 'has a region code that does not look like one');
+      throw layers.fault(
+        ['regions.tsv', row, 'has a region code that does not look like one'],
+        ['dialect.json', '/destinations/region', 'is not the form of a code in regions.tsv'],
+      );
     }
     if (states.some((state) => destinationKindOf(state, dialect) !== 'state')) {
-      throw files.fault('regions.tsv', row, 'has a member that does not look like a state code');
+      throw layers.fault(
+        ['regions.tsv', row, 'has a member that does not look like a state code'],
+        ['dialect.json', '/destinations/state', 'is not the form of a member in regions.tsv'],
+      );
     }
   }
 }
+
+/** A table in a difference that replaces nothing is a slip of the pen: the one it was meant for still holds. */
+function checkTables(dialect: Dialect, layers: Layers): void {
+  const dictionaries = [dialect.fields, ...[...dialect.keys.values()].map(({ dictionary }) => dictionary)];
+  const fields = new Set(dictionaries.flatMap((dictionary) => [...dictionary.values()]));
+  const used = new Set([...fields].map(({ codeTable }) => `codes/${codeTable}.tsv`));
+  for (const table of layers.ownTables()) {
+    if (!used.has(table)) throw layers.fault([table, '', 'is a table that no field names']);
+  }
+}
+
+const wrong = (file: string, pointer: string, text: string): Wrong => [file, pointer, text];

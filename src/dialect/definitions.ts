@@ -1,18 +1,13 @@
 import type { PriorityClass } from '../message/delivery.ts';
+import type { Destination } from '../message/message.ts';
+import type { Framing } from './framing.ts';
 
-/** How frames are cut from a line's bytes. A new `kind` is a code change on purpose; every dialect may use it then. */
-export type Framing = {
-  readonly kind: 'stx-etx';
-  /** Most bytes between the marks, marks excluded. */
-  readonly frameBytesMax: number;
-  /** Framing faults a line may make in a minute before it is closed. */
-  readonly frameFaultsMax: number;
-};
-
-export const destinationKinds = ['ori', 'state', 'region', 'group', 'all-points'] as const;
+/** `state`: any two-letter code, a service of the network too; `mnemonic`: one station, by the name its network gave it. */
+export const destinationKinds = ['ori', 'state', 'region', 'mnemonic', 'group', 'all-points'] as const;
 export type DestinationKind = (typeof destinationKinds)[number];
 
-export const keyKinds = ['inquiry', 'response', 'administrative', 'hit-confirmation'] as const;
+/** `status`: the network's own word on a message or on itself, which no station may send. */
+export const keyKinds = ['inquiry', 'response', 'administrative', 'hit-confirmation', 'status'] as const;
 export type KeyKind = (typeof keyKinds)[number];
 
 /** Which fields may and must stand together. `alternatives`: at least one of these lists must be there whole. */
@@ -25,6 +20,17 @@ export type FieldSet = {
 /** More fields, chosen by the value of one: `by.get('SV')` holds when `field` is SV. */
 export type FieldCase = { readonly field: string; readonly by: ReadonlyMap<string, FieldSet> };
 
+/** Where messages of a key may go. One with `implied` destinations has none written, and no control field or text mark either. */
+export type KeyDestinations = {
+  readonly kinds: ReadonlySet<DestinationKind>;
+  readonly max: number;
+  /** How many of `max` may be codes of the network: states, regions, all points. */
+  readonly codesMax: number;
+  /** When it is not empty: nothing but these. */
+  readonly only: ReadonlySet<string>;
+  readonly implied: readonly Destination[];
+};
+
 export type KeyDefinition = {
   readonly key: string;
   readonly title: string;
@@ -36,9 +42,13 @@ export type KeyDefinition = {
     | undefined;
   /** `fields`: code/value pairs between periods. `text`: anything printable, never empty. */
   readonly body: 'fields' | 'text';
-  readonly destinations: { readonly kinds: ReadonlySet<DestinationKind>; readonly max: number };
+  readonly destinations: KeyDestinations;
   readonly fields: FieldSet;
   readonly cases: readonly FieldCase[];
+  /** Of each list one field at most may be there. */
+  readonly exclusive: readonly (readonly string[])[];
+  /** The dialect's fields, those of this key's own making in place of the dialect's. */
+  readonly dictionary: ReadonlyMap<string, FieldDefinition>;
   /** Keys that answer this one; empty where no answer is expected. */
   readonly repliedBy: readonly string[];
   /** How long a delivery of this key may wait before it is expired and its sender told; undefined: it does not expire. */
@@ -55,10 +65,12 @@ export type FieldDefinition = {
   readonly allowed: readonly boolean[];
   /** A character the value must hold, as the comma of a name; empty for none. */
   readonly contains: string;
-  /** The value has one of these pictures; empty for any. */
+  /** The value has one of these pictures, in which a character that is no class stands for itself; empty for any. */
   readonly pictures: readonly string[];
   /** Values that pass whatever the pictures say, as NX for a plate that does not expire. */
   readonly orValues: ReadonlySet<string>;
+  /** The table's name and what it holds; empty and undefined where there is none. */
+  readonly codeTable: string;
   readonly codes: ReadonlySet<string> | undefined;
   /** False where we know only some of the codes: then the table informs and does not refuse. */
   readonly isCodeTableComplete: boolean;
@@ -96,10 +108,24 @@ export type OutputForm = {
   readonly receipts: { readonly accepted: string; readonly refused: string };
 };
 
+/** One piece of a line of a network's header. A destination or control field ends where a line or the next text begins. */
+export type RelayedPiece =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'clock'; readonly picture: string }
+  | { readonly kind: 'destination' }
+  | { readonly kind: 'control' };
+
+/** `isOptional`: a line with nothing but the control field may be missing, as it is left out when there is none. */
+export type RelayedLine = { readonly pieces: readonly RelayedPiece[]; readonly isOptional: boolean };
+
+/** The lines between the first one, KEY.ORI, and the text mark on a line of its own. */
+export type RelayedForm = readonly RelayedLine[];
+
 /** Everything a state or network says about its messages, read from one folder of protocols/. */
 export type Dialect = {
   readonly name: string;
   readonly title: string;
+  /** Of the dialect, or of the line it is used on. */
   readonly framing: Framing;
   readonly header: HeaderForm;
   readonly destinations: DestinationForms;
@@ -110,4 +136,6 @@ export type Dialect = {
   readonly regions: ReadonlyMap<string, readonly string[]>;
   readonly answers: AnswerForms;
   readonly output: OutputForm;
+  /** How messages look that a network hands on to us; the first form that fits is taken. Empty: this dialect has no such form. */
+  readonly relayed: readonly RelayedForm[];
 };

@@ -13,8 +13,13 @@ export function destinationKindOf(text: string, dialect: Dialect): DestinationKi
 
 /**
  * Does this key to this kind of destination reach everyone there, rather than one system? An inquiry to a state goes
- * to that state's system; an administrative message to a state goes to all of it. Groups are always many.
+ * to that state's system; an administrative message to a state goes to all of it. Groups are always many, a station never.
  */
 export function isBroadcast(key: KeyDefinition, kind: DestinationKind): boolean {
-  return kind === 'group' || (kind !== 'ori' && key.kind === 'administrative');
+  return kind === 'group' || (kind !== 'ori' && kind !== 'mnemonic' && key.kind === 'administrative');
+}
+
+/** Does this kind name a part of the network, rather than somebody in it? */
+export function isNetworkCode(kind: DestinationKind): boolean {
+  return kind === 'state' || kind === 'region' || kind === 'all-points';
 }

@@ -22,7 +22,7 @@ type Content = Record<string, unknown>;
 /** A copy of the legacy dialect with one JSON file changed; its folder. */
 function changed(file: string, change: (content: Content) => void): string {
   const folder = join(mkdtempSync(join(work, 'copy-')), 'nlets-legacy');
-  cpSync(legacy, folder, { recursive: true });
+  cpSync(legacy, folder, { recursive: true, filter: (path) => !path.includes('samples') });
   const content = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Content;
   change(content);
   writeFileSync(join(folder, file), JSON.stringify(content));
@@ -41,9 +41,12 @@ function complaint(folder: string): string {
   return 'loaded';
 }
 
-test('loads the eight message keys, their fields, tables and regions', () => {
+test('loads the message keys, their fields, tables and regions', () => {
   const { keys, fields, regions, framing } = loadDialect(legacy);
-  assert.deepEqual([...keys.keys()].sort(), ['AM', 'AML', 'DQ', 'DR', 'RQ', 'RR', 'YQ', 'YR']);
+  assert.equal(
+    [...keys.keys()].join(' '),
+    'AM AML DQ DR ER FQ FR IQ IR KQ KR LQ LR NLQ NLR RQ RQG RR SM TQ TR YQ YR',
+  );
   assert.deepEqual(fields.get('SEX')?.codes, new Set(['M', 'F', 'U', 'X']));
   assert.ok(regions.get('E1')?.includes('WI'));
   assert.equal(framing.frameBytesMax, 32_768);
@@ -67,7 +70,7 @@ test('what it returns cannot be changed, maps and sets included', () => {
 test('says file and JSON pointer of what is wrong, and never the value', () => {
   const secret = 'SECRET-VALUE';
   const cases: [file: string, change: (content: Content) => void, found: RegExp][] = [
-    ['framing.json', (file) => (file['kind'] = secret), /^framing\.json \/kind must be one of stx-etx$/],
+    ['framing.json', (file) => (file['kind'] = secret), /^framing\.json \/kind must be one of stx-etx, /],
     [
       'framing.json',
       (file) => (file['frameBytesMax'] = 1),
@@ -101,6 +104,36 @@ test('says file and JSON pointer of what is wrong, and never the value', () => {
       /RQ\.json \/expiresMs must be at least 1000$/,
     ],
     ['message-keys/AM.json', (file) => (file['required'] = ['LIC']), /AM\.json \/body is text/],
+    [
+      'message-keys/AM.json',
+      (file) => ((file['destinations'] as Content)['implied'] = ['NV']),
+      /AM\.json \/destinations must say kinds and max, or what is implied/,
+    ],
+    [
+      'message-keys/AM.json',
+      (file) => delete (file['destinations'] as Content)['max'],
+      /AM\.json \/destinations must say kinds and max/,
+    ],
+    [
+      'message-keys/RQ.json',
+      (file) => (file['destinations'] = { implied: ['NEVA'] }),
+      /RQ\.json \/destinations\/implied names a code that looks like no destination/,
+    ],
+    [
+      'message-keys/NLQ.json',
+      (file) => ((file['destinations'] as Content)['only'] = ['NEVA']),
+      /NLQ\.json \/destinations\/only names a code that looks like no destination/,
+    ],
+    [
+      'message-keys/NLQ.json',
+      (file) => (file['exclusive'] = [['FND', 'VIN']]),
+      /NLQ\.json \/exclusive\/0 names a field this key does not list/,
+    ],
+    [
+      'message-keys/NLQ.json',
+      (file) => Object.assign((file['fields'] as Record<string, Content>)['TYP'] ?? {}, { lengthMin: 101 }),
+      /NLQ\.json \/fields\/TYP\/lengthMin must not pass lengthMax/,
+    ],
     [
       'message-keys/YQ.json',
       (file) => (file['cases'] = [{ field: 'RTY', by: { ZZ: {} } }]),
@@ -172,7 +205,8 @@ test('queries expire after two minutes, hit confirmations after ten, other keys 
   const expiring = [...keys.values()].flatMap(({ key, expiresMs }) =>
     expiresMs === undefined ? [] : [`${key} ${String(expiresMs)}`],
   );
-  assert.deepEqual(expiring.sort(), ['DQ 120000', 'RQ 120000', 'YQ 600000']);
+  const queries = ['DQ', 'FQ', 'IQ', 'KQ', 'LQ', 'NLQ', 'RQ', 'RQG', 'TQ'].map((key) => `${key} 120000`);
+  assert.deepEqual(expiring.sort(), [...queries, 'YQ 600000']);
 });
 
 test('an output form whose body, mark or count a station could not find is refused', () => {
@@ -198,6 +232,34 @@ test('an output form whose body, mark or count a station could not find is refus
   ];
   for (const [change, found] of cases) assert.match(withOutput(change), found);
   assert.equal(withOutput({ form: ['{sentCount}', mark, 'TXT'] }), 'loaded');
+});
+
+test('a relayed form that could not be read is refused', () => {
+  const [first, clock, to] = ['{messageKey}.{originatingOri}', '{sentTime} {sentCount}', '{destination}'];
+  const cases: [form: string[], found: RegExp][] = [
+    [[clock, to, 'TXT'], /\/relayed\/0 must begin with \{messageKey\}/],
+    [[first, to], /\/relayed\/0 must end with the text mark/],
+    [[first, 'TXT', to, 'TXT'], /\/relayed\/0 must end with the text mark/],
+    [[first, clock, 'TXT'], /\/relayed\/0 must hold \{destination\} once/],
+    [[first, to, to, 'TXT'], /\/relayed\/0 must hold \{destination\} once/],
+    [[first, to, '*{control}', '*{control}', 'TXT'], /\/relayed\/0 must hold \{control\} once at most/],
+    [[first, first, to, 'TXT'], /\/relayed\/0 must hold \{messageKey\} and \{originatingOri\} on the first/],
+    [[first, `${to} ${clock}`, 'TXT'], /\/relayed\/0 must have nothing behind \{destination\}/],
+    [[first, '{possibleDuplicate}', to, 'TXT'], /\/relayed\/0\/1 must have the form/],
+  ];
+  for (const [form, found] of cases) {
+    assert.match(complaint(changed('dialect.json', (file) => (file['relayed'] = [form]))), found);
+  }
+  assert.equal(
+    complaint(changed('dialect.json', (file) => (file['relayed'] = [[first, clock, to, 'TXT']]))),
+    'loaded',
+  );
+});
+
+test('a table that no field names is refused: whatever it was meant for, it does not do it', () => {
+  const folder = changed('framing.json', () => undefined);
+  writeFileSync(join(folder, 'codes/sexes.tsv'), 'code\tmeaning\tsource\nM\tmale\tmade up\n');
+  assert.equal(complaint(folder), 'codes/sexes.tsv / is a table that no field names');
 });
 
 test('a hit confirmation travels in the class its PRI says', () => {

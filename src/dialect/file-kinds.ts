@@ -1,22 +1,31 @@
 import { z } from 'zod';
 import { destinationKinds, keyKinds } from './definitions.ts';
+import { framingFile } from './framing-file.ts';
 
 /**
  * The file kinds of a dialect folder: a closed vocabulary that code knows, never names of code or expressions.
  * protocols/format/*.schema.json is written from these, so editors check a file as it is typed.
  */
-const schemaLink = z.string().optional().describe('Lets editors check this file; ignored by the switch');
-const source = z
+export const schemaLink = z
+  .string()
+  .optional()
+  .describe('Lets editors check this file; ignored by the switch');
+export const source = z
   .string()
   .min(3)
   .describe('Where this was read: manual, section, edition, and how sure we are');
-const title = z.string().min(1).max(120);
+export const title = z.string().min(1).max(120);
 const picture = z
   .string()
   .regex(/^[A9X]{1,32}$/)
   .describe('One letter a character: A letter, 9 digit, X letter or digit');
-const fieldCode = z.string().regex(/^[A-Z]{3}$/);
-const keyCode = z.string().regex(/^[A-Z]{2,5}$/);
+/** In a field's picture the characters that part a value may stand as well. */
+const fieldPicture = z
+  .string()
+  .regex(/^[A9X@,:/-]{1,32}$/)
+  .describe('One character each: A letter, 9 digit, X letter or digit; others stand for themselves');
+export const fieldCode = z.string().regex(/^[A-Z]{3}$/);
+export const keyCode = z.string().regex(/^[A-Z]{2,5}$/);
 const priorityClass = z.literal([0, 1, 2, 3, 4, 5, 6]).describe('0 highest, 6 lowest');
 
 /** Names that may stand in braces in any form: both clock lines, who wrote, and the sender's own reference. */
@@ -32,6 +41,7 @@ const headerPlaceholders = [
 ] as const;
 const answerPlaceholders = ['gatewayOri', ...headerPlaceholders, 'status', 'original', 'messageId'] as const;
 const outputPlaceholders = ['messageKey', ...headerPlaceholders, 'destination', 'possibleDuplicate'] as const;
+const relayedPlaceholders = ['messageKey', ...headerPlaceholders, 'destination'] as const;
 export type Placeholder = (typeof answerPlaceholders)[number] | (typeof outputPlaceholders)[number];
 
 const formOf = (placeholders: readonly Placeholder[]) =>
@@ -46,14 +56,25 @@ const outputForm = formOf(outputPlaceholders).describe(
   'Header lines of a message the switch sends to a station; the last one is the text mark, the body follows it',
 );
 
+const relayedForm = formOf(relayedPlaceholders).describe(
+  'Header lines of a message the network hands on: first {messageKey}.{originatingOri}, last the text mark',
+);
+
+export const dialectName = z.string().regex(/^[a-z][a-z0-9-]{1,39}$/);
+const destinationCode = z.string().regex(/^[A-Z0-9]{1,9}$/);
+
 export const dialectFile = z
   .strictObject({
     $schema: schemaLink,
-    name: z.string().regex(/^[a-z][a-z0-9-]{1,39}$/),
+    name: dialectName,
     title,
     source,
     header: z.strictObject({
-      form: z.literal('dotted').describe('KEY.ORI.DESTINATION.[*CONTROL.]TXT body'),
+      form: z
+        .literal('dotted')
+        .describe(
+          'KEY.ORI.DESTINATION.[*CONTROL.]TXT body; KEY.ORI.body for a key with implied destinations',
+        ),
       messageKey: z.strictObject({
         lengthMin: z.int().min(1).max(5),
         lengthMax: z.int().min(1).max(5),
@@ -70,8 +91,9 @@ export const dialectFile = z
       ori: picture,
       state: picture.optional(),
       region: picture.optional(),
+      mnemonic: z.array(picture).min(1).max(4).optional().describe('The lengths a mnemonic may have'),
       group: picture.optional(),
-      allPoints: z.array(z.string().regex(/^[A-Z0-9]{1,9}$/)).max(8),
+      allPoints: z.array(destinationCode).max(8),
     }),
     body: z.strictObject({ fieldsMax: z.int().min(1).max(256) }),
     answers: z.strictObject({
@@ -90,18 +112,42 @@ export const dialectFile = z
         .strictObject({ accepted: keyCode, refused: keyCode })
         .describe('Keys by which a station on an application line confirms or rejects what it was sent'),
     }),
+    relayed: z
+      .array(relayedForm)
+      .min(1)
+      .max(4)
+      .optional()
+      .describe('How messages look that a network hands on to us; the first form that fits is taken'),
   })
   .meta({ title: 'dialect.json: what a dialect looks like' });
 
-export const framingFile = z
-  .strictObject({
-    $schema: schemaLink,
-    source,
-    kind: z.literal('stx-etx').describe('STX (0x02), content, ETX (0x03)'),
-    frameBytesMax: z.int().min(64).max(1_048_576).describe('Most bytes between the marks'),
-    frameFaultsMax: z.int().min(1).max(10_000).describe('Faults a minute before the line is closed'),
-  })
-  .meta({ title: 'framing.json: how messages are cut from the line' });
+export const fieldFile = z.strictObject({
+  title,
+  source,
+  lengthMin: z.int().min(1).max(1000),
+  lengthMax: z.int().min(1).max(1000),
+  characters: z.enum(['letters', 'digits', 'letters-digits', 'text']),
+  also: z
+    .string()
+    .max(16)
+    .regex(/^[ -~]*$/)
+    .optional()
+    .describe('Further characters that may stand in the value'),
+  contains: z.string().length(1).optional().describe('A character the value must hold'),
+  pictures: z.array(fieldPicture).min(1).max(8).optional(),
+  orValues: z
+    .array(z.string().regex(/^[!-~]{1,32}$/))
+    .max(8)
+    .optional()
+    .describe('Values that pass whatever the pictures say'),
+  codeTable: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,39}$/)
+    .optional()
+    .describe('codes/NAME.tsv'),
+  codeTableComplete: z.boolean().optional().describe('false: other codes pass too. Default true'),
+  sensitive: z.boolean().describe('Masked wherever a person might see it'),
+});
 
 const fieldSet = {
   required: z.array(fieldCode).max(64).optional().describe('Every one of these must be there'),
@@ -125,11 +171,40 @@ export const messageKeyFile = z
       .strictObject({ field: fieldCode, classes: z.record(z.string().min(1), priorityClass) })
       .optional(),
     body: z.enum(['fields', 'text']),
-    destinations: z.strictObject({
-      kinds: z.array(z.enum(destinationKinds)).min(1),
-      max: z.int().min(1).max(32),
-    }),
+    destinations: z
+      .strictObject({
+        kinds: z.array(z.enum(destinationKinds)).min(1).optional(),
+        max: z.int().min(1).max(32).optional(),
+        codesMax: z
+          .int()
+          .min(1)
+          .max(32)
+          .optional()
+          .describe('How many of them may be states, regions or all points; none: as many as max'),
+        only: z
+          .array(destinationCode)
+          .min(1)
+          .max(64)
+          .optional()
+          .describe('No other destination than these; none: any of its kinds'),
+        implied: z
+          .array(destinationCode)
+          .min(1)
+          .max(5)
+          .optional()
+          .describe('None is written: KEY.ORI. and then the body. These are meant'),
+      })
+      .describe('Either kinds and max, or implied'),
     ...fieldSet,
+    exclusive: z
+      .array(z.array(fieldCode).min(2).max(16))
+      .max(16)
+      .optional()
+      .describe('Of each list one at most may be there'),
+    fields: z
+      .record(fieldCode, fieldFile)
+      .optional()
+      .describe('Fields that mean something else in this key than in fields.json'),
     cases: z
       .array(z.strictObject({ field: fieldCode, by: z.record(z.string().min(1), z.strictObject(fieldSet)) }))
       .max(8)
@@ -149,38 +224,12 @@ export const fieldsFile = z
   .strictObject({
     $schema: schemaLink,
     source,
-    fields: z.record(
-      fieldCode,
-      z.strictObject({
-        title,
-        source,
-        lengthMin: z.int().min(1).max(1000),
-        lengthMax: z.int().min(1).max(1000),
-        characters: z.enum(['letters', 'digits', 'letters-digits', 'text']),
-        also: z
-          .string()
-          .max(16)
-          .regex(/^[ -~]*$/)
-          .optional()
-          .describe('Further characters that may stand in the value'),
-        contains: z.string().length(1).optional().describe('A character the value must hold'),
-        pictures: z.array(picture).min(1).max(8).optional(),
-        orValues: z
-          .array(z.string().regex(/^[!-~]{1,32}$/))
-          .max(8)
-          .optional()
-          .describe('Values that pass whatever the pictures say'),
-        codeTable: z
-          .string()
-          .regex(/^[a-z][a-z0-9-]{0,39}$/)
-          .optional()
-          .describe('codes/NAME.tsv'),
-        codeTableComplete: z.boolean().optional().describe('false: other codes pass too. Default true'),
-        sensitive: z.boolean().describe('Masked wherever a person might see it'),
-      }),
-    ),
+    fields: z.record(fieldCode, fieldFile),
   })
   .meta({ title: 'fields.json: the field dictionary' });
+
+export type KeyEntry = z.output<typeof messageKeyFile>;
+export type FieldEntry = z.output<typeof fieldFile>;
 
 /** File name under protocols/format/ to schema. */
 export const dialectFileKinds = {

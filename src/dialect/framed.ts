@@ -1,12 +1,93 @@
-import type { Framing } from './definitions.ts';
+import { Fault } from '../message/codes.ts';
+import {
+  controlBytes,
+  type ControlByte,
+  countableMax,
+  type DelimiterFraming,
+  type Framing,
+  type LengthPrefixFraming,
+} from './framing.ts';
 
-/** First and last byte of a frame, by framing kind (domain sheet 2.1). */
-const marks: Readonly<Record<Framing['kind'], { readonly start: number; readonly end: number }>> = {
-  'stx-etx': { start: 0x02, end: 0x03 },
-};
+const stx = 0x02;
+const etx = 0x03;
+const controls = {
+  ACK: Buffer.of(controlBytes.ACK),
+  NAK: Buffer.of(controlBytes.NAK),
+  ENQ: Buffer.of(controlBytes.ENQ),
+} as const;
 
-/** One frame as it travels, from its parts. Nothing is escaped: the parts must not hold the marks. */
-export function framed(kind: Framing['kind'], ...parts: readonly Buffer[]): Buffer {
-  const { start, end } = marks[kind];
-  return Buffer.concat([Buffer.of(start), ...parts, Buffer.of(end)]);
+/**
+ * One frame as it travels, its content in parts. Nothing is escaped, in no framing: a content that holds a mark, or is longer than the
+ * prefix can count, throws DELIVER_FRAMING. It would be read as something else.
+ */
+export function framed(framing: Framing, ...parts: readonly Buffer[]): Buffer {
+  if (framing.kind === 'length-prefix' && bytesOf(parts) > countableMax(framing))
+    throw new Fault('DELIVER_FRAMING', 'a message is longer than the length prefix of the line can count');
+  const frame = assembled(framing, parts);
+  if (strayMarkAt(frame, framing) !== -1)
+    throw new Fault('DELIVER_FRAMING', 'a message holds what ends or begins a frame on the line');
+  return frame;
 }
+
+/**
+ * One frame with a text of the switch's own, which always can be sent: what the prefix cannot count is cut off, and a mark inside, as an
+ * echo of the sender's text may hold on a line with printable delimiters, goes out as a question mark.
+ */
+export function framedText(framing: Framing, text: Buffer): Buffer {
+  const countable = framing.kind === 'length-prefix' ? text.subarray(0, countableMax(framing)) : text;
+  const frame = assembled(framing, [countable]);
+  // Never the first byte of a delimiter, or the loop would not end.
+  const instead = framing.kind === 'delimiter' && framing.delimiter.startsWith('?') ? ' ' : '?';
+  for (let at = strayMarkAt(frame, framing); at !== -1; at = strayMarkAt(frame, framing))
+    frame.write(instead, at, 'latin1');
+  return frame;
+}
+
+/**
+ * ACK, NAK or ENQ. Between STX/ETX frames it is the byte itself (domain sheet 2.1); a length prefix or delimiter has no place between
+ * frames, so there it is a frame that holds this byte and nothing else [CONV].
+ */
+export function controlFrame(framing: Framing, byte: ControlByte): Buffer {
+  const content = controls[byte];
+  return framing.kind === 'stx-etx' ? content : assembled(framing, [content]);
+}
+
+function assembled(framing: Framing, parts: readonly Buffer[]): Buffer {
+  switch (framing.kind) {
+    case 'stx-etx':
+      return Buffer.concat([Buffer.of(stx), ...parts, Buffer.of(etx)]);
+    case 'length-prefix':
+      return Buffer.concat([prefixOf(framing, bytesOf(parts)), ...parts]);
+    case 'delimiter':
+      return Buffer.concat([...parts, delimiterOf(framing)]);
+  }
+}
+
+function prefixOf(framing: LengthPrefixFraming, contentBytes: number): Buffer {
+  const { width, countsSelf } = framing;
+  const counted = countsSelf ? contentBytes + width : contentBytes;
+  if (framing.encoding === 'ascii') return Buffer.from(String(counted).padStart(width, '0'), 'latin1');
+  const prefix = Buffer.alloc(width);
+  if (framing.endian === 'big') prefix.writeUIntBE(counted, 0, width);
+  else prefix.writeUIntLE(counted, 0, width);
+  return prefix;
+}
+
+/** Where a reader would find a mark that is not the frame's own; -1 when nowhere. */
+function strayMarkAt(frame: Buffer, framing: Framing): number {
+  if (framing.kind === 'length-prefix') return -1;
+  if (framing.kind === 'stx-etx') {
+    const start = frame.indexOf(stx, 1);
+    if (start !== -1) return start;
+    const end = frame.indexOf(etx);
+    return end === frame.length - 1 ? -1 : end;
+  }
+  // Searched with the delimiter at the end: a content that ends with the delimiter's first bytes would end too early.
+  const delimiter = delimiterOf(framing);
+  const at = frame.indexOf(delimiter);
+  return at === frame.length - delimiter.length ? -1 : at;
+}
+
+const delimiterOf = ({ delimiter }: DelimiterFraming): Buffer => Buffer.from(delimiter, 'latin1');
+
+const bytesOf = (parts: readonly Buffer[]): number => parts.reduce((sum, { length }) => sum + length, 0);

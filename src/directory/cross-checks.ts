@@ -2,6 +2,11 @@ import type { CheckedFolder } from '../dialect/checked-file.ts';
 
 type Named<K extends string> = Readonly<Record<K, string>>;
 type AgencyEntry = { readonly stations: readonly string[]; readonly delivery: 'topic' | 'station' | 'both' };
+type NamedStations = {
+  readonly id: string;
+  readonly stations: readonly string[];
+  readonly mnemonics?: Readonly<Record<string, string>> | undefined;
+};
 type LineEntry = {
   readonly agency: string;
   readonly station: string;
@@ -97,4 +102,22 @@ export function checkStations(
       if (delivery !== 'topic' && !served.has(station)) throw wrong(pointer, 'is served by no line');
     }
   }
+}
+
+/** Mnemonics to the stations they name. Each names a station of its own agency, and no two agencies have the same. */
+export function mnemonicsOf(
+  agencies: readonly NamedStations[],
+  files: CheckedFolder,
+): Map<string, { readonly agency: string; readonly station: string }> {
+  const named = new Map<string, { readonly agency: string; readonly station: string }>();
+  for (const [at, { id, stations, mnemonics = {} }] of agencies.entries()) {
+    for (const [mnemonic, station] of Object.entries(mnemonics)) {
+      const wrong = (text: string) =>
+        files.fault('agencies.json', `/agencies/${String(at)}/mnemonics/${mnemonic}`, text);
+      if (named.has(mnemonic)) throw wrong('is taken');
+      if (!stations.includes(station)) throw wrong('is not a station of the agency');
+      named.set(mnemonic, { agency: id, station });
+    }
+  }
+  return named;
 }

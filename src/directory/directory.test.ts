@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Fault } from '../message/codes.ts';
-import { loadDirectory } from './directory.ts';
+import { isUpstream, type Line, loadDirectory, mayOriginate } from './directory.ts';
 
-const example = join(import.meta.dirname, '../../examples/county-099/directory');
+const example = join(import.meta.dirname, '../../protocols/sample-directory');
 const work = mkdtempSync(join(tmpdir(), 'tenfour-directory-'));
 after(() => {
   rmSync(work, { recursive: true });
@@ -78,7 +78,7 @@ test('lists every station that a line serves, with its lines in order, and none 
   assert.deepEqual(stations.get('ca-dispatch-cad'), {
     id: 'ca-dispatch-cad',
     agency: 'ca-dispatch',
-    lines: ['ca-dispatch', 'ca-dispatch-spare'],
+    lines: ['ca-dispatch', 'clets-dispatch', 'ca-dispatch-spare'],
   });
   assert.deepEqual(
     [...stations.keys()],
@@ -90,8 +90,52 @@ test('lists every station that a line serves, with its lines in order, and none 
       'nv-patrol-cad',
       'or-sheriff-cad',
       'az-police-msc',
+      'nlets-switch',
+      'ca-north-desk',
+      'ca-north-jail',
+      'ca-records-cad',
     ],
   );
+});
+
+test('a mnemonic is one station of one agency', () => {
+  const { mnemonics } = loadDirectory(example);
+  assert.deepEqual(mnemonics.get('ZZA2'), { agency: 'ca-north', station: 'ca-north-jail' });
+  assert.deepEqual(mnemonics.get('ZZC'), mnemonics.get('ZZC3'));
+  const withMnemonics = (mnemonics: object) =>
+    complaint(
+      changed('agencies.json', (content) => {
+        Object.assign((content['agencies'] as object[])[0] ?? {}, { mnemonics });
+      }),
+    );
+  assert.equal(withMnemonics({ ZZD4: 'ca-dispatch-cad' }), 'loaded');
+  assert.equal(
+    withMnemonics({ ZZD4: 'ca-north-desk' }),
+    'agencies.json /agencies/0/mnemonics/ZZD4 is not a station of the agency',
+  );
+  // The file's order decides who came first.
+  assert.match(
+    withMnemonics({ ZZA1: 'ca-dispatch-cad' }),
+    /^agencies\.json \/agencies\/\d+\/mnemonics\/ZZA1 is taken$/,
+  );
+  for (const mnemonic of ['ZZ', 'ZZA11', 'zza1', 'TXT']) {
+    assert.match(
+      withMnemonics({ [mnemonic]: 'ca-dispatch-cad' }),
+      /^agencies\.json \/agencies\/0\/mnemonics/,
+      mnemonic,
+    );
+  }
+});
+
+test('only an upstream line may send as ORIs that are not its own, by their first two letters', () => {
+  const { lines } = loadDirectory(example);
+  const [upstream, ordinary] = [lines.get('nlets'), lines.get('ca-dispatch')];
+  assert.ok(upstream && ordinary);
+  assert.deepEqual([isUpstream(upstream), isUpstream(ordinary)], [true, false]);
+  const may = (line: Line) =>
+    ['NVDMV0000', 'NL0000000', 'CA0990100', 'TX0990100'].filter((ori) => mayOriginate(line, ori));
+  assert.deepEqual(may(upstream), ['NVDMV0000', 'NL0000000']);
+  assert.deepEqual(may(ordinary), ['CA0990100']);
 });
 
 test('how a line sends is filled in: its own acknowledgement time, three refusals, three seconds', () => {
@@ -205,4 +249,24 @@ test('says file and JSON pointer of what does not fit together, and never the va
     assert.match(text, found);
     assert.ok(!text.includes('secret'));
   }
+});
+
+test('a line may name its framing; without one it has none but that of its dialect', () => {
+  const named = loadDirectory(
+    changed('lines.json', (file) => {
+      const [line] = file['lines'] as Record<string, unknown>[];
+      assert.ok(line);
+      line['framing'] = 'len4-big';
+    }),
+  );
+  const plain = loadDirectory(example);
+  assert.equal(named.lines.get('ca-dispatch')?.framing, 'len4-big');
+  assert.equal(plain.lines.get('ca-dispatch')?.framing, undefined);
+  assert.notEqual(named.version, plain.version);
+  assert.match(
+    complaint(
+      replaced('lines.json', '"dialect": "nlets-legacy"', '"dialect": "nlets-legacy", "framing": "../a"'),
+    ),
+    /^lines\.json \/lines\/0\/framing must have the form/,
+  );
 });

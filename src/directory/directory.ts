@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { CheckedFolder, deepFreeze } from '../dialect/checked-file.ts';
 import { canonical } from './canonical.ts';
-import { checkLine, checkMembers, checkStations, uniqueMap } from './cross-checks.ts';
+import { checkLine, checkMembers, checkStations, mnemonicsOf, uniqueMap } from './cross-checks.ts';
 import {
   agenciesFile,
   type deliveryWays,
@@ -20,11 +20,15 @@ export type Line = {
   readonly host: string;
   readonly port: number;
   readonly dialect: string;
+  /** A framing of protocols/framings/; undefined: the dialect's own. */
+  readonly framing: string | undefined;
   readonly confirm: 'link' | 'application' | 'none';
   readonly ackTimeoutMs: number;
   readonly frameTimeoutMs: number;
   readonly sessionsMax: number;
   readonly oris: ReadonlySet<string>;
+  /** The two letters that ORIs begin with for which a network on this line may speak; empty for an ordinary line. */
+  readonly upstream: ReadonlySet<string>;
   readonly keys: ReadonlySet<string> | 'all';
   readonly mayBroadcast: boolean;
   readonly mayAllPoints: boolean;
@@ -55,8 +59,16 @@ export type Agency = {
 /** A station that at least one line serves; `lines` in the order of the file. */
 export type Station = { readonly id: string; readonly agency: string; readonly lines: readonly string[] };
 
-/** `system`: the agency that answers inquiries for the state. */
-export type State = { readonly code: string; readonly title: string; readonly system: string };
+/** `system`: the agency that answers inquiries for the state. `isService`: a service of the network, and no part of all points. */
+export type State = {
+  readonly code: string;
+  readonly title: string;
+  readonly system: string;
+  readonly isService: boolean;
+};
+
+/** One station, as its network names it. */
+export type Mnemonic = { readonly agency: string; readonly station: string };
 
 export type Group = { readonly code: string; readonly title: string; readonly members: readonly string[] };
 
@@ -70,13 +82,14 @@ export type Directory = {
   readonly oris: ReadonlyMap<string, string>;
   readonly states: ReadonlyMap<string, State>;
   readonly groups: ReadonlyMap<string, Group>;
+  readonly mnemonics: ReadonlyMap<string, Mnemonic>;
   /** Every station that a line serves: these are the station lanes there can be, for copies and for a sender's own notices. */
   readonly stations: ReadonlyMap<string, Station>;
 };
 
 /**
  * Reads a directory folder into frozen objects. Throws DIRECTORY_INVALID naming file and JSON pointer, never a value.
- * Whether a line's dialect exists is wiring's to check: it loads both.
+ * Whether a line's dialect and framing exist is wiring's to check: it loads both.
  */
 export function loadDirectory(folder: string): Directory {
   const files = new CheckedFolder(folder, 'DIRECTORY_INVALID');
@@ -107,16 +120,38 @@ export function loadDirectory(folder: string): Directory {
     lines: uniqueMap(lines.map(lineOf), 'name', '/lines', 'lines.json', files),
     agencies: agencyById,
     oris: agencyOfOri,
-    states: uniqueMap(states, 'code', '/states', 'states.json', files),
+    states: uniqueMap(states.map(stateOf), 'code', '/states', 'states.json', files),
     groups: uniqueMap(groups, 'code', '/groups', 'groups.json', files),
+    mnemonics: mnemonicsOf(agencies, files),
     stations: stationsOf(lines),
   });
 }
 
-type LineFile = Omit<Line, 'oris' | 'keys'> & { readonly oris: string[]; readonly keys: 'all' | string[] };
+function stateOf({ code, title, system, service }: z.output<typeof statesFile>['states'][number]): State {
+  return { code, title, system, isService: service ?? false };
+}
+
+/** Is a network on this line, which hands on messages of others? */
+export function isUpstream(line: Line): boolean {
+  return line.upstream.size > 0;
+}
+
+/** May this line send as this ORI: one of its own, or one that a network on it speaks for? */
+export function mayOriginate(line: Line, ori: string): boolean {
+  return line.oris.has(ori) || (line.upstream.size > 0 && line.upstream.has(ori.slice(0, 2)));
+}
+
+type LineFile = Omit<Line, 'framing' | 'oris' | 'upstream' | 'keys'> & {
+  readonly framing?: string | undefined;
+  readonly oris: string[];
+  readonly upstream?: string[] | undefined;
+  readonly keys: 'all' | string[];
+};
 
 function lineOf(line: LineFile): Line {
-  return { ...line, oris: new Set(line.oris), keys: line.keys === 'all' ? 'all' : new Set(line.keys) };
+  const { framing, keys } = line;
+  const [oris, upstream] = [new Set(line.oris), new Set(line.upstream)];
+  return { ...line, framing, oris, upstream, keys: keys === 'all' ? 'all' : new Set(keys) };
 }
 
 type FileLine = z.output<typeof linesFile>['lines'][number];

@@ -42,6 +42,11 @@ export const agenciesFile = z
             .enum(stationPolicies)
             .default('primary')
             .describe('Which stations get a copy: the first of the list, or all'),
+          mnemonics: z
+            // What a dialect takes for the mark before the text cannot name a station.
+            .record(z.string().regex(/^(?!TXT$)[A-Z0-9]{3,4}$/), id)
+            .optional()
+            .describe('Names its network gave stations of this agency, each to one of `stations`'),
         }),
       )
       .min(1)
@@ -54,7 +59,15 @@ export const statesFile = z
     $schema: schemaLink,
     source,
     states: z.array(
-      z.strictObject({ code: state, title, system: id.describe('Agency that answers for the state') }),
+      z.strictObject({
+        code: state,
+        title,
+        system: id.describe('Agency that answers for the state'),
+        service: z
+          .boolean()
+          .optional()
+          .describe('Not a state but a service of the network, such as NL: it is no part of all points'),
+      }),
     ),
   })
   .meta({ title: 'states.json: states this switch can reach' });
@@ -82,11 +95,20 @@ export const linesFile = z
           host: z.string().min(1).max(253).describe('Address to listen on'),
           port: z.int().min(1).max(65_535),
           dialect: id.describe('A folder of protocols/'),
+          framing: id.optional().describe('A file of protocols/framings/; default: the dialect’s own'),
           confirm: z.enum(['link', 'application', 'none']),
           ackTimeoutMs: z.int().min(100).max(600_000),
           frameTimeoutMs: z.int().min(100).max(600_000),
           sessionsMax: z.int().min(1).max(1000),
           oris: z.array(ori).min(1).max(1000).describe('ORIs this line may send as'),
+          upstream: z
+            .array(state)
+            .min(1)
+            .max(100)
+            .optional()
+            .describe(
+              'A network is on this line: the two letters that ORIs begin with for which it may hand on messages',
+            ),
           keys: z.union([z.literal('all'), z.array(z.string().regex(/^[A-Z]{2,5}$/)).min(1)]),
           mayBroadcast: z.boolean(),
           mayAllPoints: z.boolean(),

@@ -1,148 +1,71 @@
 import type { Framing } from '../dialect/dialect.ts';
-import type { Frame } from '../message/frame.ts';
 import type { Refusal } from '../message/refusal.ts';
-import { Held } from './held.ts';
+import type { Cutter, FrameEvent } from './cutter.ts';
+import { DelimiterCutter } from './delimiter.ts';
+import { LengthPrefixCutter } from './length-prefix.ts';
+import { StxEtxCutter } from './stx-etx.ts';
 
+export type { FrameEvent } from './cutter.ts';
 export { FaultRate } from './fault-rate.ts';
-
-export type FrameEvent =
-  | Frame
-  | { readonly kind: 'fault'; readonly refusal: Refusal }
-  | { readonly kind: 'control'; readonly byte: 'ACK' | 'NAK' | 'ENQ' };
-
-const stx = 0x02;
-const etx = 0x03;
-
-/** One shared object for each: a flood of control bytes costs a pointer a byte, not an object. */
-const controls = new Map<number, FrameEvent>([
-  [0x06, { kind: 'control', byte: 'ACK' }],
-  [0x15, { kind: 'control', byte: 'NAK' }],
-  [0x05, { kind: 'control', byte: 'ENQ' }],
-]);
-/** CR, LF and NUL between frames mean nothing and are common after ETX (domain sheet 2.1). */
-const tolerated = new Set([0x0d, 0x0a, 0x00]);
 
 /** A chunk may be pinned by frames that are views of it only if they are at least this part of it. */
 const viewsShareMin = 1 / 4;
 
 /**
- * Cuts frames out of a byte stream, STX content ETX. Holds at most `frameBytesMax` between calls, so a line that
- * never sends ETX costs one buffer and then a refusal, not the process. There is no byte stuffing: an STX inside a
- * frame means the rest of that frame was lost, so what was gathered is discarded and a new frame begins.
+ * Cuts frames out of a line's bytes, by the line's framing. Holds at most `frameBytesMax` and what belongs to a prefix or delimiter
+ * between calls, whatever the line sends.
  *
  * The result depends on the bytes alone, never on how they were split into chunks.
  */
 export class FrameDecoder {
-  readonly #bytesMax: number;
-  readonly #held: Held;
-  /** `skipping`: after a frame too long, until the next mark; nothing is kept and nothing more is said. */
-  #state: 'outside' | 'inside' | 'skipping' = 'outside';
-  #strayBytes = 0;
+  readonly #cutter: Cutter;
 
   constructor(framing: Framing) {
-    this.#bytesMax = framing.frameBytesMax;
-    this.#held = new Held(framing.frameBytesMax);
+    this.#cutter = cutterOf(framing);
   }
 
   /** Bytes of an unfinished frame held between calls. */
   get pendingBytes(): number {
-    return this.#held.length;
+    return this.#cutter.pendingBytes;
   }
 
   /** Bytes outside frames that meant nothing, since the line opened. */
   get strayBytes(): number {
-    return this.#strayBytes;
+    return this.#cutter.strayBytes;
   }
 
-  /** True between STX and its end: who runs a frame clock starts and stops it by this. */
+  /** Frames with a length of nothing, since the line opened. */
+  get keepAlives(): number {
+    return this.#cutter.keepAlives;
+  }
+
+  /** True between a frame's first byte and its end: who runs a frame clock starts and stops it by this. */
   get isInsideFrame(): boolean {
-    return this.#state !== 'outside';
+    return this.#cutter.isInsideFrame;
   }
 
   push(chunk: Buffer): readonly FrameEvent[] {
     const events: FrameEvent[] = [];
-    let viewBytes = 0;
-    let at = 0;
-    // Both marks are searched once over the chunk, however many frames it holds.
-    let start = chunk.indexOf(stx);
-    let end = chunk.indexOf(etx);
-    while (at < chunk.length) {
-      if (start !== -1 && start < at) start = chunk.indexOf(stx, at);
-      if (end !== -1 && end < at) end = chunk.indexOf(etx, at);
-      const mark = start === -1 || (end !== -1 && end < start) ? end : start;
-      const stop = mark === -1 ? chunk.length : mark;
-
-      if (this.#state === 'outside') this.#readOutside(chunk, at, stop, events);
-      else if (this.#state === 'inside' && this.#held.length + stop - at > this.#bytesMax) {
-        this.#discard('skipping');
-        events.push(fault({ code: 'FRAME_TOO_LONG', limit: this.#bytesMax }));
-      }
-      if (mark === -1) {
-        if (this.#state === 'inside') this.#held.append(chunk, at, stop);
-        break;
-      }
-      if (mark === start) this.#readStart(stop - at, events);
-      else viewBytes += this.#readEnd(chunk, at, stop, events);
-      at = mark + 1;
-    }
+    const viewBytes = this.#cutter.cut(chunk, events);
     if (viewBytes > 0 && viewBytes < chunk.length * viewsShareMin) unpin(events);
     return events;
   }
 
   /** Gives up an unfinished frame whose time is over; undefined when there is none. The clock is the caller's. */
   expire(): Refusal | undefined {
-    if (this.#state === 'outside') return undefined;
-    const length = this.#held.length;
-    this.#discard('outside');
-    return { code: 'FRAME_INCOMPLETE', length };
-  }
-
-  #readOutside(chunk: Buffer, from: number, to: number, events: FrameEvent[]): void {
-    for (let at = from; at < to; at++) {
-      const byte = chunk[at] ?? 0;
-      const control = controls.get(byte);
-      if (control !== undefined) events.push(control);
-      else if (!tolerated.has(byte)) this.#strayBytes++;
-    }
-  }
-
-  #readStart(unread: number, events: FrameEvent[]): void {
-    if (this.#state === 'inside') {
-      const length = this.#held.length + unread;
-      events.push(fault({ code: 'FRAME_START_INSIDE', length }));
-    }
-    this.#discard('inside');
-  }
-
-  /** Returns how many bytes of the chunk the frame it emitted is a view of. */
-  #readEnd(chunk: Buffer, from: number, to: number, events: FrameEvent[]): number {
-    const state = this.#state;
-    this.#state = 'outside';
-    if (state === 'skipping') return 0;
-    if (state === 'outside') {
-      events.push(fault({ code: 'FRAME_END_WITHOUT_START' }));
-      return 0;
-    }
-    if (this.#held.length > 0) {
-      events.push({ kind: 'frame', bytes: this.#held.take(chunk, from, to) });
-      return 0;
-    }
-    if (from === to) {
-      events.push(fault({ code: 'FRAME_EMPTY' }));
-      return 0;
-    }
-    events.push({ kind: 'frame', bytes: chunk.subarray(from, to) });
-    return to - from;
-  }
-
-  #discard(next: 'outside' | 'inside' | 'skipping'): void {
-    this.#held.clear();
-    this.#state = next;
+    return this.#cutter.expire();
   }
 }
 
-function fault(refusal: Refusal): FrameEvent {
-  return { kind: 'fault', refusal };
+function cutterOf(framing: Framing): Cutter {
+  switch (framing.kind) {
+    case 'stx-etx':
+      return new StxEtxCutter(framing);
+    case 'length-prefix':
+      return new LengthPrefixCutter(framing);
+    case 'delimiter':
+      return new DelimiterCutter(framing);
+  }
 }
 
 /**

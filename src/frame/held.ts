@@ -41,6 +41,22 @@ export class Held {
     return whole;
   }
 
+  /** A view of the last bytes held, at most `count`; valid until the next change. */
+  last(count: number): Buffer {
+    return this.#bytes.subarray(Math.max(0, this.#length - count), this.#length);
+  }
+
+  dropLast(count: number): void {
+    this.#length -= count;
+  }
+
+  /** Forgets all but the last `count` bytes. */
+  keepLast(count: number): void {
+    const kept = Buffer.from(this.last(count));
+    this.clear();
+    this.append(kept, 0, kept.length);
+  }
+
   clear(): void {
     this.#length = 0;
     if (this.#bytes.length > keptBytesMax) this.#bytes = Buffer.alloc(0);

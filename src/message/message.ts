@@ -10,8 +10,11 @@ export type Field = {
   readonly length: number;
 };
 
-/** A destination as the sender wrote it: two characters, a group code, or a nine-character ORI. */
-export type Destination = { readonly text: string; readonly offset: number };
+/**
+ * A destination as the sender wrote it: two characters, a mnemonic, a group code, or a nine-character ORI. One that is not written but
+ * implied by the message key says so, and has the key's place.
+ */
+export type Destination = { readonly text: string; readonly offset: number; readonly isImplied?: true };
 
 /**
  * A frame read by a dialect. Parsed, not yet permitted or checked.
@@ -25,9 +28,11 @@ export type Message = {
   readonly messageKey: string;
   readonly originatingOri: string;
   readonly destinations: readonly Destination[];
+  /** It came in the network's output form: handed on, not written, by who is on the line. */
+  readonly isRelayed: boolean;
   /** The sender's own reference, untouched; empty when absent. It may hold anything printable: never log it. */
   readonly control: string;
-  /** First byte after TXT and its optional CR LF DEL. */
+  /** First byte after TXT and its optional CR LF DEL; where destinations are implied, after the ORI. */
   readonly bodyOffset: number;
   /** Empty for free text. */
   readonly fields: readonly Field[];

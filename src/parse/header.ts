@@ -1,21 +1,33 @@
-import { classAt, destinationKindOf, digit, letter, matchesPicture, printable } from '../dialect/dialect.ts';
-import type { Dialect } from '../dialect/dialect.ts';
+import { classAt, destinationKindOf, letter, matchesPicture, printable } from '../dialect/dialect.ts';
+import type { Dialect, KeyDefinition } from '../dialect/dialect.ts';
 import type { Destination } from '../message/message.ts';
-import type { Outcome, Refusal } from '../message/refusal.ts';
+import type { Outcome } from '../message/refusal.ts';
+import {
+  type HeaderRest,
+  isTextMark,
+  partEnd,
+  period,
+  refused,
+  skipLineEnd,
+  textOf,
+} from './header-parts.ts';
+import { readRelayed, relayedOriEnd } from './relayed.ts';
 
 export type Header = {
   readonly messageKey: string;
+  /** Undefined for a key the dialect does not know. */
+  readonly key: KeyDefinition | undefined;
   readonly originatingOri: string;
   readonly destinations: readonly Destination[];
+  readonly isRelayed: boolean;
   readonly control: string;
   readonly bodyOffset: number;
 };
 
-const period = 0x2e;
-/** No header part but the control field is longer; a part that does not end by then is not one. */
-const partBytesMax = 9;
-
-/** KEY.ORI.DESTINATION.[DESTINATION.]...[*CONTROL.]TXT (domain sheet 3.1). Lower case is folded up. */
+/**
+ * KEY.ORI.DESTINATION.[DESTINATION.]...[*CONTROL.]TXT (domain sheet 3.1), KEY.ORI. of a key whose destinations are implied (6.4), or
+ * KEY.ORI on a line of its own and the dialect's relayed form below it (3.2). Lower case is folded up.
+ */
 export function readHeader(bytes: Buffer, dialect: Dialect): Outcome<Header> {
   const { header } = dialect;
   const keyEnd = partEnd(bytes, 0);
@@ -27,14 +39,41 @@ export function readHeader(bytes: Buffer, dialect: Dialect): Outcome<Header> {
   }
 
   const oriAt = keyEnd + 1;
-  const oriEnd = partEnd(bytes, oriAt);
+  const periodAt = partEnd(bytes, oriAt);
+  const oriEnd = periodAt === -1 ? relayedOriEnd(bytes, oriAt, dialect) : periodAt;
   if (oriEnd === -1) return refused({ code: 'PARSE_HEADER', field: 'ori', offset: oriAt });
   const originatingOri = textOf(bytes, oriAt, oriEnd);
   if (!matchesPicture(originatingOri, header.originatingOri)) {
     return refused({ code: 'PARSE_ORI', field: 'ori', offset: oriAt, length: oriEnd - oriAt });
   }
 
-  const listed = readDestinations(bytes, oriEnd + 1, dialect);
+  const key = dialect.keys.get(messageKey);
+  const rest =
+    periodAt === -1 ? readRelayed(bytes, oriEnd, dialect) : readRest(bytes, oriEnd + 1, key, dialect);
+  if (!rest.ok) return rest;
+  const { destinations, control, bodyOffset } = rest.value;
+  const isRelayed = periodAt === -1;
+  return {
+    ok: true,
+    value: { messageKey, key, originatingOri, destinations, isRelayed, control, bodyOffset },
+  };
+}
+
+/** What follows the originating ORI, up to the body. */
+function readRest(
+  bytes: Buffer,
+  from: number,
+  key: KeyDefinition | undefined,
+  dialect: Dialect,
+): Outcome<HeaderRest> {
+  const implied = key?.destinations.implied;
+  if (implied !== undefined && implied.length > 0) {
+    return {
+      ok: true,
+      value: { destinations: implied, control: '', bodyOffset: skipLineEnd(bytes, from) },
+    };
+  }
+  const listed = readDestinations(bytes, from, dialect);
   if (!listed.ok) return listed;
   const { destinations, end } = listed.value;
   const control = readControl(bytes, end, dialect);
@@ -43,11 +82,8 @@ export function readHeader(bytes: Buffer, dialect: Dialect): Outcome<Header> {
   if (!isTextMark(bytes, textAt, dialect)) {
     return refused({ code: 'PARSE_TEXT_MISSING', field: 'text', offset: textAt });
   }
-  const bodyOffset = skipLineEnd(bytes, textAt + header.textMark.length);
-  return {
-    ok: true,
-    value: { messageKey, originatingOri, destinations, control: control.value.text, bodyOffset },
-  };
+  const bodyOffset = skipLineEnd(bytes, textAt + dialect.header.textMark.length);
+  return { ok: true, value: { destinations, control: control.value.text, bodyOffset } };
 }
 
 type Destinations = { readonly destinations: readonly Destination[]; readonly end: number };
@@ -97,53 +133,9 @@ function readControl(
   return { ok: true, value: { text: bytes.toString('latin1', at + 1, end), end: end + 1 } };
 }
 
-/**
- * An ORI may begin with the letters of the text mark (one state’s do). Where one does, and a period closes nine such bytes,
- * we read a destination: taken wrongly the message is refused, while a swallowed destination would be lost silently.
- */
-function isTextMark(bytes: Buffer, at: number, dialect: Dialect): boolean {
-  const { textMark, originatingOri } = dialect.header;
-  for (let index = 0; index < textMark.length; index++) {
-    // 0x20 apart: upper and lower case of a letter.
-    if (((bytes[at + index] ?? 0) & ~0x20) !== textMark.charCodeAt(index)) return false;
-  }
-  const after = at + textMark.length;
-  if ((classAt(bytes, after) & (letter | digit)) === 0) return true;
-  const end = partEnd(bytes, at);
-  return end === -1 || !matchesPicture(textOf(bytes, at, end), originatingOri);
-}
-
-/** Where the period stands that closes the letters and digits from `from`; -1 when none does. */
-function partEnd(bytes: Buffer, from: number): number {
-  let at = from;
-  while (at - from <= partBytesMax && (classAt(bytes, at) & (letter | digit)) !== 0) at++;
-  return at > from && bytes[at] === period ? at : -1;
-}
-
 function isLetters(bytes: Buffer, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {
     if ((classAt(bytes, at) & letter) === 0) return false;
   }
   return true;
-}
-
-/** Header parts are nine bytes at most: building the string here is quicker than a call into Node. */
-function textOf(bytes: Buffer, from: number, to: number): string {
-  let text = '';
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at] ?? 0;
-    text += String.fromCharCode(byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte);
-  }
-  return text;
-}
-
-/** Each of CR, LF, DEL once, in this order, each optional (domain sheet 2.1 [S6][S7][S8]). */
-function skipLineEnd(bytes: Buffer, from: number): number {
-  let at = from;
-  for (const byte of [0x0d, 0x0a, 0x7f]) if (bytes[at] === byte) at++;
-  return at;
-}
-
-function refused(refusal: Refusal): { readonly ok: false; readonly refusals: readonly [Refusal] } {
-  return { ok: false, refusals: [refusal] };
 }

@@ -7,15 +7,16 @@ import type { Message } from '../message/message.ts';
 import { parse } from './parse.ts';
 
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
+const clets = loadDialect(join(import.meta.dirname, '../../protocols/clets'));
 
-function read(text: string): Message {
-  const outcome = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
+function read(text: string, by = dialect): Message {
+  const outcome = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, by);
   assert.ok(outcome.ok, outcome.ok ? '' : outcome.refusals[0].code);
   return outcome.value;
 }
 
-function refusal(text: string) {
-  const outcome = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
+function refusal(text: string, by = dialect) {
+  const outcome = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, by);
   assert.ok(!outcome.ok, 'it was read');
   assert.equal(outcome.refusals.length, 1);
   const { code, offset, limit } = outcome.refusals[0];
@@ -131,10 +132,98 @@ test('says where the header stops being one', () => {
   }
 });
 
+const clocks = '14:02 06/15/2026 01873\r\n14:02 06/15/2026 00412';
+
+test('reads what a network hands on, the destination behind the second clock line or below it', () => {
+  for (const gap of [' ', '\r\n', ' \r\n']) {
+    const text = `RR.NVDMV0000\r\n${clocks}${gap}CA0990100\r\n*GW 1 \r\nTXT\r\nNOT ON FILE`;
+    const message = read(text);
+    assert.equal(message.isRelayed, true);
+    assert.equal(message.originatingOri, 'NVDMV0000');
+    assert.deepEqual(message.destinations, [{ text: 'CA0990100', offset: text.indexOf('CA0990100') }]);
+    assert.equal(message.control, 'GW 1 ');
+    assert.equal(message.bytes.toString('latin1', message.bodyOffset), 'NOT ON FILE');
+  }
+  assert.equal(read('AM.CA0990100.NV.TXTX').isRelayed, false);
+});
+
+test('a handed-on message may have no control field, bare line ends, several codes, and fields', () => {
+  const message = read(`YR.NV0990300\n${clocks} CA.GBN01\nTXT\nRTY/SV.RNO/1`);
+  assert.equal(message.control, '');
+  assert.deepEqual(
+    message.destinations.map(({ text }) => text),
+    ['CA', 'GBN01'],
+  );
+  assert.deepEqual(values(message), [
+    ['RTY', 'SV'],
+    ['RNO', '1'],
+  ]);
+});
+
+test('says where a handed-on header stops being one, in the form that got furthest', () => {
+  const start = 'RR.NVDMV0000\r\n';
+  const to = ' CA0990100\r\n';
+  const body = 'TXT\r\nX';
+  const cases: [text: string, code: string, at: string][] = [
+    [start, 'PARSE_CLOCK_LINE', ''],
+    [`${start}14:02 06/15/26 01873\r\n`, 'PARSE_CLOCK_LINE', '06/15/26'],
+    [`${start}14:02 06/15/2026 1873\r\n`, 'PARSE_CLOCK_LINE', '1873'],
+    [`${start}${clocks}\r\nTXT\r\nX`, 'PARSE_DESTINATION', 'TXT'],
+    [`${start}${clocks} CA099010\r\n${body}`, 'PARSE_DESTINATION', 'CA099010'],
+    [`${start}${clocks} CA.N\r\n${body}`, 'PARSE_DESTINATION', 'N\r\n'],
+    [`${start}${clocks} CA0990100 NV\r\n${body}`, 'PARSE_CLOCK_LINE', ' NV'],
+    [`${start}${clocks}${to}*GW00000A01X\r\n${body}`, 'PARSE_CONTROL', 'GW00000A01X'],
+    [`${start}${clocks}${to}*A.B\r\n${body}`, 'PARSE_CONTROL', 'A.B'],
+    [`${start}${clocks}${to}*\r\n${body}`, 'PARSE_CONTROL', '\r\nTXT'],
+    [`${start}${clocks}${to}\r\n${body}`, 'PARSE_TEXT_MISSING', '\r\nTXT'],
+    [`${start}${clocks}${to}TXTX`, 'PARSE_TEXT_MISSING', 'TXTX'],
+    [`${start}${clocks}${to}`, 'PARSE_TEXT_MISSING', ''],
+    ['RR.NVDMV000\r\n', 'PARSE_ORI', 'NVDMV000'],
+  ];
+  for (const [text, code, at] of cases) {
+    assert.deepEqual(refusal(text).code, code, JSON.stringify(text));
+    assert.equal(refusal(text).offset, at === '' ? text.length : text.indexOf(at), JSON.stringify(text));
+  }
+});
+
+test('a dialect without the network’s form does not read it', () => {
+  const { code, offset } = refusal(`RR.NVDMV0000\r\n${clocks} CA\r\nTXT\r\nX`, { ...dialect, relayed: [] });
+  assert.deepEqual([code, offset], ['PARSE_HEADER', 3]);
+});
+
+test('a key with implied destinations has its body behind the ORI, and nothing between', () => {
+  for (const gap of ['', '\r\n', '\r\n\x7f', ' ']) {
+    const message = read(`QV.CA0990100.${gap}LIC/9ZZZ999.LIS/CA`, clets);
+    assert.deepEqual(message.destinations, [{ text: 'CA', offset: 0, isImplied: true }]);
+    assert.equal(message.control, '');
+    assert.deepEqual(values(message), [
+      ['LIC', '9ZZZ999'],
+      ['LIS', 'CA'],
+    ]);
+  }
+  assert.deepEqual(refusal('QV.CA0990100.NV.TXTLIC/9ZZZ999.LIS/CA', clets), {
+    code: 'PARSE_FIELD',
+    offset: 13,
+  });
+  assert.deepEqual(refusal('QV.CA0990100', clets), { code: 'PARSE_HEADER', offset: 3 });
+});
+
+test('a mnemonic has three or four characters, and may begin like the text mark', () => {
+  const to = (text: string) => read(text, clets).destinations.map((destination) => destination.text);
+  assert.deepEqual(to('AM.CA0990100.ZZA.zza1.9999.TXT HELLO'), ['ZZA', 'ZZA1', '9999']);
+  assert.deepEqual(to('AM.CA0990100.TXTA.TXT HELLO'), ['TXTA']);
+  assert.deepEqual(refusal('AM.CA0990100.ZZA111.TXT HELLO', clets), {
+    code: 'PARSE_DESTINATION',
+    offset: 13,
+  });
+  assert.deepEqual(refusal('AM.CA0990100.ZZA1.TXT HELLO'), { code: 'PARSE_DESTINATION', offset: 13 });
+});
+
 const pieces = fc
   .array(
     fc.oneof(
       fc.constantFrom('RQ', 'AM', '.', 'CA0990100', 'NV', '*', 'TXT', '\r\n', 'LIC/', 'ZZZ9999', '/', '\x7f'),
+      fc.constantFrom('IV.CA0990100.', 'RR.NVDMV0000\r\n', '14:02 06/15/2026 01873', ' CA0990100', 'ZZA1'),
       fc.string({ unit: 'binary-ascii', maxLength: 4 }),
     ),
     { maxLength: 30 },
@@ -148,8 +237,9 @@ test('never throws, and every offset it gives lies in the frame', () => {
         pieces,
         fc.uint8Array({ maxLength: 300 }).map((list) => Buffer.from(list)),
       ),
-      (bytes) => {
-        const outcome = parse({ kind: 'frame', bytes }, dialect);
+      fc.constantFrom(dialect, clets),
+      (bytes, by) => {
+        const outcome = parse({ kind: 'frame', bytes }, by);
         if (!outcome.ok) {
           const { offset = 0 } = outcome.refusals[0];
           assert.ok(offset <= bytes.length);

@@ -18,9 +18,8 @@ export function parse(frame: Frame, dialect: Dialect): Outcome<Message> {
   }
   const header = readHeader(bytes, dialect);
   if (!header.ok) return header;
-  const { messageKey, originatingOri, destinations, control, bodyOffset } = header.value;
-  const fields =
-    dialect.keys.get(messageKey)?.body === 'fields' ? readFields(bytes, bodyOffset, dialect) : noFields;
+  const { messageKey, key, originatingOri, destinations, isRelayed, control, bodyOffset } = header.value;
+  const fields = key?.body === 'fields' ? readFields(bytes, bodyOffset, dialect) : noFields;
   if (!fields.ok) return fields;
   return {
     ok: true,
@@ -30,6 +29,7 @@ export function parse(frame: Frame, dialect: Dialect): Outcome<Message> {
       messageKey,
       originatingOri,
       destinations,
+      isRelayed,
       control,
       bodyOffset,
       fields: fields.value,

@@ -27,6 +27,7 @@ export { Overdue, type OverdueEntry } from './overdue.ts';
 export { PageStream } from './page-stream.ts';
 export { ServerClock } from './server-clock.ts';
 export type { ClassSettlement, Settlement, Take } from './settle-call.ts';
+export { type LaneLook, SlotLook, type SlotSight } from './slot-look.ts';
 export { SlotReader } from './slot-reader.ts';
 export { type TimedCounts, TimedWork } from './timed-work.ts';
 

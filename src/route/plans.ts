@@ -4,11 +4,20 @@ import { stationLane, type DeliveryPlan } from '../message/delivery.ts';
 /** Codes without repeats, in the order written, each with the agencies behind it. */
 export type Codes = ReadonlyMap<string, readonly string[]>;
 
-/** One ORI, or one state asked a question: on the topic, on the agency's station lanes, or both, as the agency wants it. */
-export function singlePlans(destination: string, agencyId: string, directory: Directory): DeliveryPlan[] {
+/**
+ * One ORI, one station by its mnemonic, or one state asked a question: on the topic, on the agency's station lanes, or both, as the
+ * agency wants it. A `station` named by mnemonic is the only lane then.
+ */
+export function singlePlans(
+  destination: string,
+  agencyId: string,
+  directory: Directory,
+  station?: string,
+): DeliveryPlan[] {
   const recipients = [agencyId];
   const agency = directory.agencies.get(agencyId);
-  const lanes = stationsOf(agency).map(stationLane);
+  const own = stationsOf(agency);
+  const lanes = (station === undefined || own.length === 0 ? own : [station]).map(stationLane);
   const plans: DeliveryPlan[] = lanes.map((lane) => ({ lane, destination, groups: [], recipients }));
   if (agency?.delivery === 'station') return plans;
   return [{ lane: 'point-to-point', destination, groups: [], recipients }, ...plans];

@@ -7,7 +7,8 @@ import { parse } from '../parse/parse.ts';
 import { route } from './route.ts';
 
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
-const directory = loadDirectory(join(import.meta.dirname, '../../examples/county-099/directory'));
+const clets = loadDialect(join(import.meta.dirname, '../../protocols/clets'));
+const directory = loadDirectory(join(import.meta.dirname, '../../protocols/sample-directory'));
 
 function outcomeOf(key: string, destinations: string, by = directory, fromStation = 'ca-dispatch-cad') {
   const bytes = Buffer.from(`${key}.CA0990100.${destinations}.TXTVIN/1`);
@@ -44,12 +45,19 @@ test('a question to a state goes to its system, a bulletin to everyone there', (
 });
 
 test('a region is the member states this switch can reach, and a state named twice gets one copy', () => {
-  assert.deepEqual(plans('RQ', 'NV.H1'), ['NV>nv-system', 'CA>ca-system', 'OR>or-system', 'WA>wa-system']);
-  assert.deepEqual(plans('AM', 'G1.H1.NV.AZ'), ['[AZ,CA,NV,OR,WA]']);
+  assert.deepEqual(plans('RQ', 'NV.H1'), [
+    'NV>nv-system',
+    'CA>ca-system',
+    'ID>id-system',
+    'OR>or-system',
+    'WA>wa-system',
+  ]);
+  assert.deepEqual(plans('AM', 'G1.H1.NV.AZ'), ['[AZ,UT,CA,ID,NV,OR,WA]']);
 });
 
-test('all points is every state of the directory', () => {
-  assert.deepEqual(plans('AM', 'Z1'), ['[AZ,CA,NV,OR,WA]']);
+test('all points is every state of the directory, and no service of the network', () => {
+  assert.deepEqual(plans('AM', 'Z1'), ['[AZ,CA,NV,OR,WA,ID,NB,UT]']);
+  assert.deepEqual(plans('RQ', 'NL'), ['NL>nlets']);
 });
 
 test('all that reaches many is one broadcast, after what goes to one', () => {
@@ -143,11 +151,11 @@ test('a broadcast stays on its topic, also where stations reach every member, an
     'station.or-system-switch>or-system[OR]',
   ]);
   assert.deepEqual(lanes('AM', 'G1.H1', by), [
-    'broadcast>AZ,CA,NV,OR,WA[AZ,CA,NV,OR,WA]',
+    'broadcast>AZ,UT,CA,ID,NV,OR,WA[AZ,UT,CA,ID,NV,OR,WA]',
     'station.nv-system-switch>nv-system[NV]',
     'station.or-system-switch>or-system[OR]',
   ]);
-  assert.deepEqual(lanes('AM', 'Z1', by), lanes('AM', 'G1.H1', by));
+  assert.deepEqual(lanes('AM', 'Z1', by).slice(1), lanes('AM', 'G1.H1', by).slice(1));
 });
 
 test('a station gets no copy of its own broadcast, but does get what it writes to itself', () => {
@@ -156,5 +164,40 @@ test('a station gets no copy of its own broadcast, but does get what it writes t
     'broadcast>GBN03[GBN03]',
     'station.or-sheriff-cad>or-sheriff[GBN03]',
     'station.az-police-msc>az-police[GBN03]',
+  ]);
+});
+
+/** What the other dialect's header reaches, or the refusals' codes and places. */
+function cletsLanes(text: string, by = directory): string[] {
+  const parsed = parse({ kind: 'frame', bytes: Buffer.from(text) }, clets);
+  assert.ok(parsed.ok);
+  const outcome = route({ ...parsed.value, permitted: true, valid: true }, by, clets, 'ca-dispatch-cad');
+  return outcome.ok
+    ? outcome.value.map(({ lane, destination }) => `${lane}:${destination}`)
+    : outcome.refusals.map(({ code, offset, length }) => `${code} ${String(offset)} ${String(length)}`);
+}
+
+test('a mnemonic reaches its own station, whichever is the first of the agency', () => {
+  assert.deepEqual(cletsLanes('AM.CA0990100.ZZA2.ZZA1.TXT HELLO'), [
+    'station.ca-north-jail:ZZA2',
+    'station.ca-north-desk:ZZA1',
+  ]);
+  const all = withAgencies({ 'ca-north': { stationPolicy: 'all' } });
+  assert.deepEqual(cletsLanes('AM.CA0990100.ZZA2.TXT HELLO', all), ['station.ca-north-jail:ZZA2']);
+});
+
+test('a mnemonic follows what its agency says of copies: the topic, or both', () => {
+  assert.deepEqual(cletsLanes('AM.CA0990100.ZZC3.ZZB2.TXT HELLO'), [
+    'point-to-point:ZZC3',
+    'point-to-point:ZZB2',
+    'station.ca-records-cad:ZZB2',
+  ]);
+});
+
+test('an implied destination goes to the system of the state, and when there is none the key is to blame', () => {
+  assert.deepEqual(cletsLanes('QV.CA0990100.VIN/1Z'), ['point-to-point:CA']);
+  const states = new Map([...directory.states].filter(([code]) => code !== 'CA'));
+  assert.deepEqual(cletsLanes('QPO.CA0990100.NAM/A,B.DOB/19800229', { ...directory, states }), [
+    'ROUTE_DESTINATION_UNKNOWN 0 3',
   ]);
 });

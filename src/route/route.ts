@@ -4,13 +4,13 @@ import type { Directory } from '../directory/directory.ts';
 import type { DeliveryPlan } from '../message/delivery.ts';
 import type { ValidMessage } from '../message/message.ts';
 import type { Outcome, Refusal } from '../message/refusal.ts';
-import { expand } from './expand.ts';
+import { expand, type Reached } from './expand.ts';
 import { broadcastPlans, singlePlans } from './plans.ts';
 
 /**
  * Turns what the sender wrote into deliveries, all or none: one unknown destination refuses the message, naming each.
  *
- * An ORI, or a state asked a question, is one point-to-point plan each, in the order written, or one for each station lane
+ * An ORI, a mnemonic, or a state asked a question, is one point-to-point plan each, in the order written, or one for each station lane
  * its agency takes copies on, or both (the topic's first). Whatever reaches many becomes ONE broadcast plan, after those,
  * whose groups are the codes written with regions and all-points expanded, without repeats: a state named by itself and
  * through its region gets one copy (domain sheet 3.5). Last come the stations a broadcast reaches, one plan each with the
@@ -24,23 +24,28 @@ export function route(
 ): Outcome<readonly DeliveryPlan[]> {
   const key = dialect.keys.get(message.messageKey);
   const refusals: Refusal[] = [];
-  /** Code to the agencies behind it; a map keeps the order written and drops repeats. */
-  const single = new Map<string, readonly string[]>();
+  /** Code to what it reaches; a map keeps the order written and drops repeats. */
+  const single = new Map<string, Reached>();
   const toMany = new Map<string, readonly string[]>();
-  for (const { text, offset } of message.destinations) {
+  for (const { text, offset, isImplied } of message.destinations) {
     const kind = destinationKindOf(text, dialect);
     const reached = kind === undefined ? 'ROUTE_DESTINATION_UNKNOWN' : expand(text, kind, directory, dialect);
     if (typeof reached === 'string') {
-      refusals.push({ code: reached, field: 'destination', offset, length: text.length });
+      // What is implied stands nowhere: the message key is where it comes from.
+      const length = isImplied ? message.messageKey.length : text.length;
+      refusals.push({ code: reached, field: 'destination', offset, length });
       continue;
     }
     const isToMany = key !== undefined && kind !== undefined && isBroadcast(key, kind);
-    for (const { code, agencies } of reached) (isToMany ? toMany : single).set(code, agencies);
+    for (const one of reached) {
+      if (isToMany) toMany.set(one.code, one.agencies);
+      else single.set(one.code, one);
+    }
   }
   const [first, ...rest] = refusals;
   if (first !== undefined) return { ok: false, refusals: [first, ...rest] };
-  const plans = Array.from(single, ([destination, agencies]) =>
-    agencies.flatMap((agency) => singlePlans(destination, agency, directory)),
+  const plans = Array.from(single.values(), ({ code, agencies, station }) =>
+    agencies.flatMap((agency) => singlePlans(code, agency, directory, station)),
   ).flat();
   return { ok: true, value: [...plans, ...broadcastPlans(toMany, directory, fromStation)] };
 }

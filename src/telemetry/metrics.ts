@@ -13,6 +13,9 @@ export class Metrics {
   readonly messages = this.#counter('tenfour_messages_total', 'messages by outcome', ['line', 'outcome']);
   readonly refusals = this.#counter('tenfour_refusals_total', 'refusals by code', ['line', 'code']);
   readonly strayBytes = this.#counter('tenfour_stray_bytes_total', 'bytes outside frames', ['line']);
+  readonly keepAlives = this.#counter('tenfour_keep_alives_total', 'frames with a length of nothing', [
+    'line',
+  ]);
   readonly sessions = this.#gauge('tenfour_sessions', 'open sessions', ['line']);
   readonly lastProgress = this.#gauge(
     'tenfour_last_progress_seconds',
@@ -70,6 +73,15 @@ export class Metrics {
   readonly recorderFindings = this.#counter(
     'tenfour_recorder_findings_total',
     'pages that did not continue their chain',
+    [],
+  );
+  readonly boardClients = this.#gauge('tenfour_board_clients', 'browsers that are shown pictures', []);
+  readonly boardPictures = this.#counter('tenfour_board_pictures_total', 'pictures by what became of them', [
+    'outcome',
+  ]);
+  readonly watchPagesMissed = this.#gauge(
+    'tenfour_watch_pages_missed',
+    'audit pages the board has not seen',
     [],
   );
 

@@ -27,6 +27,28 @@ test('a vehicle query needs plate, year and type together, or a VIN', () => {
   assert.deepEqual(refusals('RQ', ''), ['FIELD_MISSING VIN']);
 });
 
+test('a field may mean something of its own in one key, and the dictionary’s in all others', () => {
+  const search = (typ: string, begin = '20260615') =>
+    refusals('NLQ', `TYP/${typ}.BEG/${begin}.END/20260615@1500.FND/ZZZ9999`);
+  assert.deepEqual(search('RQ,RR,DQ,DR'), []);
+  assert.deepEqual(search('RQ-RR'), ['FIELD_CHARACTERS TYP']);
+  assert.deepEqual(refusals('TQ', 'LOC/RENO.TYP/PD'), []);
+  assert.deepEqual(refusals('TQ', 'LOC/RENO.TYP/RQ,RR'), ['FIELD_CHARACTERS TYP']);
+  // The mark between date and time stands for itself in the picture.
+  assert.deepEqual(search('ALL', '20260615@1400'), []);
+  assert.deepEqual(search('ALL', '2026061591400'), ['FIELD_CHARACTERS BEG']);
+  assert.deepEqual(search('ALL', '2026061@51400'), ['FIELD_CHARACTERS BEG']);
+});
+
+test('of fields that exclude each other the first is taken, and each other one refused', () => {
+  const search = (body: string) => refusals('NLQ', `TYP/ALL.BEG/20260615.END/20260615.${body}`);
+  assert.deepEqual(search('FND/ZZZ9999'), []);
+  assert.deepEqual(search('NAM/SAMPLE,PAT'), []);
+  assert.deepEqual(search('NAM/SAMPLE,PAT.FND/ZZZ9999'), ['FIELD_EXCLUDED FND']);
+  assert.deepEqual(search('FND/ZZZ9999.FND/ZZZ9998'), ['FIELD_REPEATED FND']);
+  assert.deepEqual(search('AND/X'), ['FIELD_MISSING FND']);
+});
+
 test('a driver query needs a licence number, or name, birth date and sex', () => {
   assert.deepEqual(refusals('DQ', 'OLN/D09999999'), []);
   assert.deepEqual(refusals('DQ', 'NAM/SAMPLE,PAT Q.DOB/19800229.SEX/M'), []);

@@ -1,6 +1,6 @@
 import type { Dialect, FieldSet, KeyDefinition } from '../dialect/dialect.ts';
 import { classAt, lineEnd } from '../dialect/dialect.ts';
-import type { Message, PermittedMessage, ValidMessage } from '../message/message.ts';
+import type { Field, Message, PermittedMessage, ValidMessage } from '../message/message.ts';
 import type { Outcome, Refusal } from '../message/refusal.ts';
 import { missingFields, setsFor } from './combination.ts';
 import { fieldRefusal, refusalAt } from './field.ts';
@@ -20,7 +20,7 @@ export function validate(message: PermittedMessage, dialect: Dialect): Outcome<V
       ? [{ code: 'AUTHORIZE_MESSAGE_KEY_UNKNOWN', field: 'key', offset: 0 }]
       : key.body === 'text'
         ? textRefusals(message)
-        : fieldRefusals(message, key, dialect);
+        : fieldRefusals(message, key);
   const [first, ...rest] = found;
   if (first !== undefined) return { ok: false, refusals: [first, ...rest.slice(0, refusalsMax - 1)] };
   return { ok: true, value: { ...message, valid: true } };
@@ -35,13 +35,13 @@ function textRefusals({ bytes, bodyOffset }: Message): Refusal[] {
   ];
 }
 
-function fieldRefusals(message: Message, key: KeyDefinition, dialect: Dialect): Refusal[] {
+function fieldRefusals(message: Message, key: KeyDefinition): Refusal[] {
   const { fields, bytes } = message;
   const sets = setsFor(message, key);
   const found: Refusal[] = [];
   const seen = new Set<string>();
   for (const field of fields) {
-    const definition = dialect.fields.get(field.code);
+    const definition = key.dictionary.get(field.code);
     const refusal =
       definition === undefined || !isPermitted(field.code, sets)
         ? refusalAt('VALIDATE_FIELD_UNKNOWN', field)
@@ -52,8 +52,19 @@ function fieldRefusals(message: Message, key: KeyDefinition, dialect: Dialect): 
     seen.add(field.code);
     if (found.length === refusalsMax) return found;
   }
+  if (key.exclusive.length > 0) found.push(...excludedFields(fields, key.exclusive));
   for (const code of missingFields(sets, seen)) found.push({ code: 'VALIDATE_FIELD_MISSING', field: code });
   return found;
+}
+
+/** Every field that comes behind another one of its list; the first is taken for what the sender meant. */
+function excludedFields(fields: readonly Field[], exclusive: KeyDefinition['exclusive']): Refusal[] {
+  return exclusive.flatMap((codes) => {
+    const [first, ...others] = fields.filter(({ code }) => codes.includes(code));
+    // One that is merely written twice is refused for that.
+    const excluded = others.filter(({ code }) => code !== first?.code);
+    return excluded.map((field) => refusalAt('VALIDATE_FIELD_EXCLUDED', field));
+  });
 }
 
 function isPermitted(code: string, sets: readonly FieldSet[]): boolean {

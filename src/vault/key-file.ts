@@ -87,9 +87,11 @@ function readJson(path: string): unknown {
     throw new Fault('CONFIG_INVALID', `key file ${path} cannot be opened`, { cause });
   }
   try {
-    const { mode, size } = fstatSync(file);
+    const { mode, size, uid } = fstatSync(file);
+    // A file that only root can write may be read by our group: so a cluster mounts a secret for a process that is not root.
+    const isRoots = uid === 0 && process.getuid?.() !== 0;
     // Windows has no such bits; there the folder's access list must do.
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+    if (process.platform !== 'win32' && (mode & (isRoots ? 0o037 : 0o077)) !== 0) {
       throw new Fault('CONFIG_INVALID', `key file ${path} is open to group or others: chmod 600`);
     }
     if (size > fileBytesMax) throw new Fault('CONFIG_INVALID', `key file ${path} is longer than 1 MiB`);

@@ -24,6 +24,7 @@ import {
   Slot,
   topicLane as lane,
 } from './lanes-under-test.ts';
+import { lineDialectsOf } from './line-dialects.ts';
 import { readFrame } from './read-frame.ts';
 import { Stations } from './stations.ts';
 import { Writer } from './writer.ts';
@@ -66,6 +67,7 @@ const frame = (priorityClass: PriorityClass, bodyBytes: number): FrameItem => {
     messageKey: 'AM',
     originatingOri: 'CA0990100',
     destinations: [{ text: 'NV0990300', offset: 13 }],
+    isRelayed: false,
     control: '',
     bodyOffset: 27,
     fields: [],
@@ -122,7 +124,9 @@ class Bench {
     // The stations are never started: what is tested ends with the batch.
     const stations = new Stations({ ...parts, writer });
     const fingerprints = keys.fingerprints();
-    this.acceptance = new Acceptance({ ...parts, lines, fingerprints, stations, writer }, () => undefined);
+    const lineDialects = lineDialectsOf(lines, dialects, new Map());
+    const inbound = { ...parts, lines, lineDialects, fingerprints, stations, writer };
+    this.acceptance = new Acceptance(inbound, () => undefined);
   }
 
   static async open(
@@ -301,8 +305,10 @@ test('a message that is sent again is answered and not forwarded, and the record
     found.map(({ id, of, line, mke }) => [id, of, line, mke]),
     [again, third].map(({ messageId }) => [messageId, first.messageId, 'ca-dispatch', 'AM']),
   );
-  assert.deepEqual(acknowledge('link', answerOf(again, directory.gatewayOri)), [Buffer.from([0x06])]);
-  const [answer] = acknowledge('application', answerOf(again, directory.gatewayOri));
+  assert.deepEqual(acknowledge('link', dialect.framing, answerOf(again, directory.gatewayOri)), [
+    Buffer.from([0x06]),
+  ]);
+  const [answer] = acknowledge('application', dialect.framing, answerOf(again, directory.gatewayOri));
   assert.match(
     String(answer),
     new RegExp(`ACCEPTED ${first.messageId}\\x03$`),

@@ -11,6 +11,9 @@ const URGENT_MS = 60_000;
 /** Frames read ahead of back-pressure for the sake of a confirmation behind them. */
 const AHEAD_MAX = 16;
 
+/** What one read brought besides frames. */
+type Noise = { readonly strayBytes: number; readonly keepAlives: number };
+
 /** The two five-digit counters of a line; they wrap to 1 (domain sheet 11). Shared by the line's sessions. */
 export class LineCounts {
   received = 0;
@@ -21,8 +24,13 @@ export class LineCounts {
     return this.received;
   }
 
+  /** The count the next message out will bear. */
+  get nextSent(): number {
+    return this.sent >= COUNT_MAX ? 1 : this.sent + 1;
+  }
+
   countSent(): number {
-    this.sent = this.sent >= COUNT_MAX ? 1 : this.sent + 1;
+    this.sent = this.nextSent;
     return this.sent;
   }
 }
@@ -34,6 +42,7 @@ export class LineCounts {
 export class Conversation {
   readonly session: Session;
   readonly line: Line;
+  /** With the framing of the line. */
   readonly dialect: Dialect;
   readonly counts: LineCounts;
   readonly decoder: FrameDecoder;
@@ -73,13 +82,19 @@ export class Conversation {
 
   /**
    * Cuts a chunk into events, after those read ahead before; `isTaken` says which somebody else has taken. Keeps the clock of the frame
-   * that is still open.
+   * that is still open. Answers what came that was no frame.
    */
-  read(chunk: Buffer, now: number, isTaken: (event: FrameEvent) => boolean): void {
+  read(chunk: Buffer, now: number, isTaken: (event: FrameEvent) => boolean): Noise {
+    const { strayBytes, keepAlives } = this.decoder;
     const events = this.decoder.push(chunk);
     for (const event of events) if (!isTaken(event)) this.#ahead.push(event);
     if (!this.decoder.isInsideFrame) this.#insideSince = 0;
-    else if (this.#insideSince === 0 || events.length > 0) this.#insideSince = now;
+    else if (this.#insideSince === 0 || events.length > 0 || this.decoder.keepAlives > keepAlives)
+      this.#insideSince = now;
+    return {
+      strayBytes: this.decoder.strayBytes - strayBytes,
+      keepAlives: this.decoder.keepAlives - keepAlives,
+    };
   }
 
   /**

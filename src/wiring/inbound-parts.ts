@@ -12,7 +12,8 @@ import type { Writer } from './writer.ts';
 export type InboundParts = {
   readonly config: Config;
   readonly directory: Directory;
-  readonly dialects: ReadonlyMap<string, Dialect>;
+  /** By line name, the dialect as it is spoken there. */
+  readonly lineDialects: ReadonlyMap<string, Dialect>;
   readonly lines: readonly Line[];
   readonly queue: Queue;
   readonly vault: StorageVault;

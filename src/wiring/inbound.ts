@@ -124,7 +124,7 @@ export class Inbound implements SessionEvents {
       return;
     }
     const line = this.#parts.directory.lines.get(session.line);
-    const dialect = this.#parts.dialects.get(line?.dialect ?? '');
+    const dialect = this.#parts.lineDialects.get(session.line);
     const counts = this.#counts.get(session.line);
     if (line === undefined || dialect === undefined || counts === undefined) {
       throw new Fault('DIRECTORY_INVALID', `line ${session.line} is not served`);
@@ -151,15 +151,15 @@ export class Inbound implements SessionEvents {
   bytes(session: Session, chunk: Buffer): void {
     const conversation = this.#conversations.get(session);
     if (conversation === undefined || conversation.closingCode !== '') return;
-    const strayBefore = conversation.decoder.strayBytes;
     // What confirms a delivery is taken out first: it must not wait behind frames that back-pressure holds.
     const isTaken = (event: FrameEvent) =>
       this.#parts.stations.takes(conversation, event) || this.#isDraining;
-    conversation.read(chunk, performance.now(), isTaken);
+    const { strayBytes, keepAlives } = conversation.read(chunk, performance.now(), isTaken);
     // Frames that came since are left to their senders.
     if (this.#isDraining) return;
-    const stray = conversation.decoder.strayBytes - strayBefore;
-    if (stray > 0) this.#parts.metrics.strayBytes.inc({ line: session.line }, stray);
+    const { metrics } = this.#parts;
+    if (strayBytes > 0) metrics.strayBytes.inc({ line: session.line }, strayBytes);
+    if (keepAlives > 0) metrics.keepAlives.inc({ line: session.line }, keepAlives);
     if (this.#pressure.isOver) this.#behind.add(conversation);
     else this.#advance(conversation);
     this.#pressure.afterRead(conversation);
@@ -205,7 +205,7 @@ export class Inbound implements SessionEvents {
       }
       metrics.frames.inc({ line, outcome: 'fault' });
       this.#offer(framingFault(event.refusal, conversation, nowMs));
-      const over = conversation.countFault(performance.now());
+      const over = event.isLast ? event.refusal : conversation.countFault(performance.now());
       if (over !== undefined) {
         // Its answers still go out; then the session is closed.
         conversation.closingCode = over.code;
@@ -276,7 +276,8 @@ export class Inbound implements SessionEvents {
     for (const { code } of refusals) metrics.refusals.inc({ line: line.name, code });
     // The deadline passed and the line was closed: the outcome is on the record, and nobody is told late.
     if (!session.isOpen) return;
-    for (const bytes of acknowledge(line.confirm, answerOf(item, directory.gatewayOri))) session.write(bytes);
+    const answer = answerOf(item, directory.gatewayOri);
+    for (const bytes of acknowledge(line.confirm, from.dialect.framing, answer)) session.write(bytes);
     if (refusals.length > 0) this.#parts.stations.answered(from);
   }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSigningKey, HeadSigner } from '../audit/signing.ts';
 import { Fault } from '../message/codes.ts';
@@ -53,14 +53,26 @@ export class KeysFolder {
     return keys;
   }
 
+  /** Whether all private keys are there; half a set is none, and `create` will say which file is in its way. */
+  static isComplete(folder: string): boolean {
+    return [STORAGE, BUS, SIGNING].every((name) => existsSync(join(folder, name)));
+  }
+
   /** Makes a new set. Refuses to overwrite: a lost storage key is a lost journal. `owners` are agency and group ids. */
   static create(folder: string, owners: readonly string[]): KeysFolder {
-    mkdirSync(join(folder, PUBLIC), { recursive: true, mode: 0o700 });
-    createStorageKeyFile(join(folder, STORAGE));
-    createBusKeyFile(join(folder, BUS), [...owners]);
     const { privatePem, publicPem, kid } = createSigningKey();
-    writeFileSync(join(folder, SIGNING), privatePem, { flag: 'wx', mode: 0o600 });
-    writeFileSync(join(folder, PUBLIC, `${kid}.pem`), publicPem, { flag: 'wx', mode: 0o644 });
+    try {
+      mkdirSync(join(folder, PUBLIC), { recursive: true, mode: 0o700 });
+      createStorageKeyFile(join(folder, STORAGE));
+      createBusKeyFile(join(folder, BUS), [...owners]);
+      writeFileSync(join(folder, SIGNING), privatePem, { flag: 'wx', mode: 0o600 });
+      writeFileSync(join(folder, PUBLIC, `${kid}.pem`), publicPem, { flag: 'wx', mode: 0o644 });
+    } catch (cause) {
+      if (cause instanceof Fault) throw cause;
+      throw new Fault('CONFIG_INVALID', 'TENFOUR_KEYS cannot be written, or a key file is in the way', {
+        cause,
+      });
+    }
     return new KeysFolder(folder);
   }
 

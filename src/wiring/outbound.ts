@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { redisUrl } from '../config/redis-url.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
 import { type ReadyMessage, TopicBus } from '../deliver/deliver.ts';
@@ -112,7 +113,7 @@ export class Outbound {
     const { config, writer, log } = this.#parts;
     await this.#lanes.append([{ record: writer.opening }]);
     this.#timed = await TimedWork.open({
-      url: config.REDIS_URL,
+      url: redisUrl(config),
       slot: config.SLOT,
       role: 'courier',
       instance: config.INSTANCE,

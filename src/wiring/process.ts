@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { redisUrl } from '../config/redis-url.ts';
 import { Fault } from '../message/codes.ts';
 import { Queue } from '../queue/queue.ts';
 import { Log } from '../telemetry/log.ts';
@@ -10,6 +11,8 @@ export type Role = {
   readonly opsPort: number;
   /** Ports by line name, for a gateway. */
   readonly linePorts: ReadonlyMap<string, number>;
+  /** Of what the role serves beside its end points: the board's page. */
+  readonly port?: number;
   /** Finishes what was begun; resolves when the process may end. */
   drain(): Promise<void>;
   /** Resolves with the fault if the role cannot go on; the process must then end with an error. */
@@ -67,7 +70,7 @@ export class RoleProcess {
       log.event('durability.weak', { durability: this.#config.DURABILITY });
     metrics.redisUp.set(1);
     return Queue.open({
-      url: this.#config.REDIS_URL,
+      url: redisUrl(this.#config),
       slot: this.#config.SLOT,
       durability: this.#config.DURABILITY,
       attemptTimeoutMs: this.#config.ATTEMPT_TIMEOUT_MS,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { folderSource } from '../audit/folder-source.ts';
 import { type AuditSource, streamSource } from '../audit/source.ts';
 import type { Config } from '../config/config.ts';
+import { redisUrl } from '../config/redis-url.ts';
 import { SlotReader } from '../queue/queue.ts';
 
 /** The whole record of a slot: what Redis still holds and what is on disk, whichever of the two can be reached. */
@@ -14,7 +15,7 @@ export type OpenRecord = {
 };
 
 export const openRecord = async (config: Config): Promise<OpenRecord> => {
-  const slot = await SlotReader.open(config.REDIS_URL, config.SLOT);
+  const slot = await SlotReader.open(redisUrl(config), config.SLOT);
   const stream =
     slot === undefined ? undefined : streamSource('stream', (after, count) => slot.pages(after, count));
   const folder = existsSync(config.RECORD) ? [folderSource(config.RECORD, { isLive: true })] : [];

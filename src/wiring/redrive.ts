@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import { redisUrl } from '../config/redis-url.ts';
 import { isStationLane, type LaneName, topicNames } from '../message/delivery.ts';
 import {
   type DeadLetter,
@@ -45,7 +46,7 @@ export class Redrive {
     const signer = new KeysFolder(config.KEYS).signer();
     const nothing = (): void => undefined;
     const queue = await Queue.open({
-      url: config.REDIS_URL,
+      url: redisUrl(config),
       slot: config.SLOT,
       durability: config.DURABILITY,
       attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,

@@ -1,18 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { type Dialect, loadDialect } from '../dialect/dialect.ts';
+import { type Dialect, loadDialect, loadFramings } from '../dialect/dialect.ts';
 import { type Directory, type Line, loadDirectory } from '../directory/directory.ts';
 import { Fault } from '../message/codes.ts';
 import { Inbound } from './inbound.ts';
 import { KeysFolder } from './keys-folder.ts';
+import { checkFramings, lineDialectsOf } from './line-dialects.ts';
 import { Outbound } from './outbound.ts';
 import { type Role, RoleProcess } from './process.ts';
 import { startRecording } from './recording.ts';
 import { Stations } from './stations.ts';
+import { startBoard } from './watch-role.ts';
 import { Writer } from './writer.ts';
 
-export type RoleName = 'gateway' | 'courier' | 'recorder';
+export type RoleName = 'gateway' | 'courier' | 'recorder' | 'board';
 export const VERSION = '0.1.0';
 
 const NO_LINES: ReadonlyMap<string, number> = new Map();
@@ -26,15 +28,20 @@ export const startRole = (name: RoleName, config: Config): Promise<Role> => {
       return startCourier(config);
     case 'recorder':
       return startRecorder(config);
+    case 'board':
+      return startBoard(config);
   }
 };
 
 const startGateway = async (config: Config): Promise<Role> => {
   const shared = new RoleProcess('gateway', config);
   const directory = loadDirectory(config.DIRECTORY);
-  const lines = servedLines(directory, config.LINES);
+  const lines = servedLines(directory, config);
   // Deliveries to stations may have come in on any line of the directory.
   const dialects = loadDialects(config.PROTOCOLS, [...directory.lines.values()]);
+  const framings = loadFramings(config.PROTOCOLS);
+  checkFramings(directory, framings);
+  const lineDialects = lineDialectsOf(lines, dialects, framings);
   const keys = new KeysFolder(config.KEYS);
   const [vault, signer, fingerprints] = [keys.vault(), keys.signer(), keys.fingerprints()];
   const opsPort = await shared.serve();
@@ -43,10 +50,10 @@ const startGateway = async (config: Config): Promise<Role> => {
     Writer.open(queue, role, config.INSTANCE, VERSION, signer, config.HEAD_MS);
   const writer = await openWriter('gateway');
   const { log, metrics } = shared;
-  const parts = { config, directory, dialects, queue, vault, log, metrics };
+  const parts = { config, directory, queue, vault, log, metrics };
   // What goes out to stations is settled beside the accepting, so it has a chain of its own.
-  const stations = new Stations({ ...parts, writer: await openWriter('stations') });
-  const inbound = new Inbound({ ...parts, lines, fingerprints, stations, writer }, shared.fail);
+  const stations = new Stations({ ...parts, dialects, writer: await openWriter('stations') });
+  const inbound = new Inbound({ ...parts, lines, lineDialects, fingerprints, stations, writer }, shared.fail);
   shared.reasons = () => inbound.reasons;
   await stations.start(shared.fail);
   const linePorts = await inbound.start();
@@ -144,13 +151,13 @@ const started = (
   log.event('process.started', { role, instance: INSTANCE, writer, predecessor, opsPort, directory });
 };
 
-const servedLines = (directory: Directory, names: string): readonly Line[] => {
-  if (names === '') return [...directory.lines.values()];
-  return names.split(',').map((name) => {
+const servedLines = (directory: Directory, { LINES, LINE_HOST }: Config): readonly Line[] => {
+  const names = LINES === '' ? [...directory.lines.keys()] : LINES.split(',');
+  return names.map((name) => {
     const line = directory.lines.get(name.trim());
     if (line === undefined)
       throw new Fault('CONFIG_INVALID', 'TENFOUR_LINES names a line the directory lacks');
-    return line;
+    return LINE_HOST === '' ? line : { ...line, host: LINE_HOST };
   });
 };
 

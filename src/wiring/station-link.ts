@@ -44,12 +44,14 @@ export class StationLink {
     return this.#conversation.session.unsentBytes;
   }
 
-  /** The output count the next frame bears. */
-  countSent(): number {
-    return this.#conversation.counts.countSent();
+  /** The output count the next message bears. */
+  get nextSentCount(): number {
+    return this.#conversation.counts.nextSent;
   }
 
-  write(frame: Buffer): void {
+  /** `isCounted`: the frame bears the next output count. */
+  write(frame: Buffer, isCounted: boolean): void {
+    if (isCounted) this.#conversation.counts.countSent();
     this.#conversation.session.write(frame);
   }
 

@@ -88,9 +88,9 @@ export class StationWay implements Way<StationCargo> {
     hand: LaneHand<StationCargo>,
     link: StationLink,
   ): Promise<readonly StationParcel[]> {
-    const sentCount = countOf(parcel, link);
-    hand.sending([parcel]);
-    link.write(frameOf(parcel, link.dialect, sentCount));
+    const sentCount = write(parcel, hand, link);
+    // It has its fate, and whoever drives the lane takes it out.
+    if (sentCount === undefined) return [];
     const verdict = await link.verdict(sentCount);
     const fate = this.#fate(parcel, verdict, link);
     if (fate !== undefined) {
@@ -143,7 +143,8 @@ export class StationWay implements Way<StationCargo> {
       this.#written = [];
       this.#pause.end();
     });
-    this.#writeMore(hand, link);
+    // What cannot be sent is to be settled now, unless something before it is out.
+    if (this.#writeMore(hand, link) && this.#written.length === 0) return [];
     const ripe = await this.#ripened(link.line.outbound.resendMs);
     if (ripe.length === 0) return [];
     this.#written = this.#written.slice(ripe.length);
@@ -166,21 +167,46 @@ export class StationWay implements Way<StationCargo> {
     }
   }
 
-  #writeMore(hand: LaneHand<StationCargo>, link: StationLink): void {
+  /** Answers whether something was found that cannot be sent. */
+  #writeMore(hand: LaneHand<StationCargo>, link: StationLink): boolean {
+    let hasDead = false;
     const out = new Set(this.#written.map(({ parcel }) => parcel));
     for (const parcel of hand.front(WINDOW_WITHOUT_CONFIRMATION)) {
       if (out.has(parcel) || link.unsentBytes > UNSENT_BYTES_MAX) continue;
-      hand.sending([parcel]);
-      link.write(frameOf(parcel, link.dialect, countOf(parcel, link)));
+      if (write(parcel, hand, link) === undefined) {
+        hasDead = true;
+        continue;
+      }
       parcel.isOut = true;
       this.#written.push({ parcel, at: performance.now() });
     }
+    return hasDead;
   }
 }
 
-/** A notice is a finished text; it bears the count of what the switch itself originates (domain sheet 11). */
-const countOf = ({ cargo }: StationParcel, link: StationLink): number =>
-  cargo?.kind === 'notice' ? 0 : link.countSent();
+/**
+ * Writes a parcel and answers the count it bears: a notice is a finished text and bears that of what the switch itself originates (domain
+ * sheet 11). Undefined when it cannot travel in the framing of the line: then it has its fate, and no count is missing.
+ */
+const write = (
+  parcel: StationParcel,
+  hand: LaneHand<StationCargo>,
+  link: StationLink,
+): number | undefined => {
+  const isNotice = parcel.cargo?.kind === 'notice';
+  const sentCount = isNotice ? 0 : link.nextSentCount;
+  let frame: Buffer;
+  try {
+    frame = frameOf(parcel, link.dialect, sentCount);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'DELIVER_FRAMING') throw error;
+    parcel.fate = { outcome: 'dead', code: error.code, busCode: 'NotSent' };
+    return undefined;
+  }
+  hand.sending([parcel]);
+  link.write(frame, !isNotice);
+  return sentCount;
+};
 
 const frameOf = (
   { cargo, isPossibleDuplicate }: StationParcel,

@@ -12,6 +12,7 @@ import { Expiry } from './expiry.ts';
 import { Inbound } from './inbound.ts';
 import { openLanes } from './lane-record.ts';
 import { configOf, dialect, dialects, directory, keptLog, type Sent, Slot } from './lanes-under-test.ts';
+import { lineDialectsOf } from './line-dialects.ts';
 import { Stations } from './stations.ts';
 
 const LEASE_MS = 900;
@@ -165,7 +166,8 @@ class Gateway {
     const writer = await slot.writer('gateway');
     const fingerprints = keys.fingerprints();
     const lines = [...served.lines.values()];
-    const inbound = new Inbound({ ...parts, lines, fingerprints, stations, writer }, fault);
+    const lineDialects = lineDialectsOf(lines, dialects, new Map());
+    const inbound = new Inbound({ ...parts, lines, lineDialects, fingerprints, stations, writer }, fault);
     await stations.start(fault);
     return new Gateway(inbound, stations, await inbound.start(), events);
   }

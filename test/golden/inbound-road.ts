@@ -29,6 +29,7 @@ export function travel(
     if (event.kind === 'frame') travelled.push(travelFrame(event, line, dialect, directory));
     if (event.kind !== 'fault') continue;
     travelled.push({ refusals: [event.refusal] });
+    if (event.isLast) return travelled;
     const last = faults.count(0);
     if (last !== undefined) return [...travelled, { refusals: [last] }];
   }
@@ -55,5 +56,6 @@ function then<A, B>(outcome: Outcome<A>, next: (value: A) => Outcome<B>): Outcom
 function written(message: Message, dialect: Dialect): object {
   const { messageKey, originatingOri, destinations, control, bodyOffset, fields } = message;
   const priorityClass = priorityClassOf(message, dialect);
-  return { messageKey, originatingOri, destinations, control, priorityClass, bodyOffset, fields };
+  const relayed = message.isRelayed ? { isRelayed: true } : {};
+  return { messageKey, originatingOri, destinations, ...relayed, control, priorityClass, bodyOffset, fields };
 }

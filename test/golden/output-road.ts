@@ -12,7 +12,7 @@ export function sent(sample: Output, directory: Directory, isPossibleDuplicate: 
   const { copy, wire } = sample;
   const dialect = loadDialect(dialectFolder(sample.dialect));
   const line = directory.lines.get(copy.line);
-  if (line === undefined) throw new Error(`${sample.name}: /line is not a line of the example directory`);
+  if (line === undefined) throw new Error(`${sample.name}: /line is not a line of the sample directory`);
   const plans = travel([wire], line, dialect, directory).flatMap((one) =>
     'deliveries' in one ? one.deliveries : [],
   );

@@ -5,6 +5,9 @@ import type { Refusal } from '../../src/message/refusal.ts';
 
 const protocols = join(import.meta.dirname, '../../protocols');
 
+/** The directory that the samples of every dialect stand on. */
+export const sampleDirectory = join(protocols, 'sample-directory');
+
 type Found = {
   readonly dialect: string;
   readonly name: string;
@@ -12,9 +15,9 @@ type Found = {
   readonly wire: Buffer;
 };
 
-/** A sample that passes: `line` is the example line it comes in on. */
+/** A sample that passes: `line` is the line of the sample directory it comes in on, `note` what a reader should know. */
 export type Accepted = Found & {
-  readonly message: { readonly line: string };
+  readonly message: { readonly line: string; readonly note?: string };
   readonly deliveries: readonly DeliveryPlan[];
 };
 
@@ -22,15 +25,20 @@ export type Accepted = Found & {
 export type Refused = Found & {
   readonly expected: {
     readonly line: string;
+    readonly note?: string;
     readonly accepted: number;
     readonly refusals: readonly Refusal[];
   };
 };
 
+export type FramingRefused = Omit<Refused, 'dialect' | 'folder' | 'expected'> & {
+  readonly expected: Refused['expected'] & { readonly framing: string };
+};
+
 /** What a station is sent of an accepted message: `plain` the first time, `marked` when it may have been sent before. */
 export type Output = Found & {
   readonly copy: {
-    /** The example line the message comes in on, and the lane its copy goes out on. */
+    /** The line the message comes in on, and the lane its copy goes out on. */
     readonly line: string;
     readonly lane: string;
     /** ISO 8601, UTC. */
@@ -67,6 +75,16 @@ export function refusedSamples(): Refused[] {
   }));
 }
 
+/** Samples that a framing refuses, whatever the dialect: `framing` is the name of its file. */
+export function framingSamples(): FramingRefused[] {
+  const folder = join(protocols, 'framings', 'samples', 'refused');
+  return folders(folder).map((name) => ({
+    name,
+    wire: readFileSync(join(folder, name, 'wire.msg')),
+    expected: json(join(folder, name), 'refusal.json') as FramingRefused['expected'],
+  }));
+}
+
 export function outputSamples(): Output[] {
   return found('output').map((sample) => ({
     ...sample,
@@ -86,6 +104,7 @@ function found(kind: 'accepted' | 'refused' | 'output'): Found[] {
 }
 
 function folders(path: string): string[] {
+  if (!existsSync(path)) return [];
   return readdirSync(path, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
