@@ -6,6 +6,7 @@ import type { MdtFleet } from '../simulate/mdt/mdt-fleet.ts';
 import { refusedSamples } from '../simulate/scenario/refused-samples.ts';
 import { ROUND, step, type Step } from '../simulate/scenario/scenario.ts';
 import type { Site } from '../simulate/site/site.ts';
+import { startSiteSwitch } from '../simulate/switch/site-switch.ts';
 import {
   confirmOf,
   newBooks,
@@ -34,6 +35,8 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
   const { say, out } = output;
   const ackedPath = out === undefined ? undefined : join(out, 'acked.ids');
   if (ackedPath !== undefined) writeFileSync(ackedPath, '');
+  // An all-points message reaches it too: its lane must not fill up.
+  const stateSwitch = await startSiteSwitch(site);
   const books = newBooks();
   const steps = Array.from({ length: ROUND * ROUNDS }, (_, n) => step(n));
   say(
@@ -60,6 +63,7 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
   for (const line of books.shownRefusal.split(/\r\n/)) say(`    ${line}`);
   const ledger = await site.tenfour(['ledger', '--recount']);
   say(`\n${ledger.stdout.trimEnd()}`);
+  await stateSwitch.stop();
   const codes = await site.stop();
   const audit = await site.tenfour(['audit', 'verify']);
   say(audit.stdout.trimEnd());

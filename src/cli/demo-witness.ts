@@ -49,7 +49,8 @@ export const askWitness = async (
   if (!existsSync(program)) return undefined;
   const folder = join(site.folder, 'witness');
   // It reads subscriptions that keep everything: what the scenario left there is none of its own.
-  const before = Object.values(await lanes(site)).reduce((sum, { delivered }) => sum + delivered, 0);
+  const onBus = Object.entries(await lanes(site)).filter(([name]) => !name.startsWith('station.'));
+  const before = onBus.reduce((sum, [, { delivered }]) => sum + delivered, 0);
   const witness = spawn(process.execPath, [program, ...options(site, folder)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

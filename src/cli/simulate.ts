@@ -1,30 +1,20 @@
-import { loadEmulatorConfig, startServiceBus } from '../simulate/service-bus/service-bus.ts';
-import { untilStopped } from './until-stopped.ts';
-import { print, readOptions, UsageError } from './usage.ts';
+import { UsageError } from './usage.ts';
 
-const CONFIG = 'examples/county-099/bus.json';
+type Door = (args: readonly string[]) => Promise<number>;
 
-export const run = async (args: readonly string[]): Promise<number> => {
-  const { options, words } = readOptions(
-    args,
-    { port: 'string', 'control-port': 'string', config: 'string', data: 'string', attached: 'boolean' },
-    ['bus'],
-  );
-  if (words[0] !== 'bus') throw new UsageError('expects: bus');
-  const bus = await startServiceBus({
-    port: portOf(options.port),
-    controlPort: portOf(options['control-port']),
-    config: await loadEmulatorConfig(options.config ?? CONFIG),
-    ...(options.data === undefined ? {} : { dataDir: options.data }),
-  });
-  print(JSON.stringify({ ready: 'bus', port: bus.port, controlPort: bus.controlPort }));
-  await untilStopped(options.attached);
-  await bus.stop();
-  return 0;
+/** The far side, one door each; loaded on demand. */
+const doors: Readonly<Record<string, () => Promise<Door>>> = {
+  bus: async () => (await import('./simulate-bus.ts')).runBus,
+  services: async () => (await import('./simulate-services.ts')).runServices,
+  cad: async () => (await import('./simulate-cad.ts')).runCad,
+  switch: async () => (await import('./simulate-switch.ts')).runSwitch,
+  mdt: async () => (await import('./simulate-mdt.ts')).runMdt,
 };
 
-const portOf = (text: string | undefined): number => {
-  const port = Number(text ?? 0);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new UsageError('a port is 0 to 65535');
-  return port;
+/** `tenfour simulate bus|services|cad|switch|mdt …` (docs/simulators.md). */
+export const run = async (args: readonly string[]): Promise<number> => {
+  const [name = '', ...rest] = args;
+  const door = Object.hasOwn(doors, name) ? doors[name] : undefined;
+  if (door === undefined) throw new UsageError(`expects: ${Object.keys(doors).join(', ')}`);
+  return (await door())(rest);
 };

@@ -13,6 +13,8 @@ export type Received = {
   readonly deliveryCount: number;
   /** Rises by one for each message of its lane and class; a gap means one is still to come. */
   readonly laneSeq: number;
+  /** When the bus took it, by the bus's clock; undefined when it does not say. */
+  readonly enqueuedAt: Date | undefined;
   /** messageKey, class, originOri, destination, dialect, groups as `g_<code>`, traceparent … */
   readonly properties: Readonly<Record<string, unknown>>;
   /** The message as its sender wrote it. It is criminal justice information: do not log it. */
@@ -34,6 +36,7 @@ export function received(message: ServiceBusReceivedMessage, body: Buffer): Rece
     possibleDuplicate: properties['possibleDuplicate'] === true || deliveryCount > 0,
     deliveryCount,
     laneSeq: Number(properties['laneSeq'] ?? 0),
+    enqueuedAt: message.enqueuedTimeUtc,
     properties,
     body,
   };

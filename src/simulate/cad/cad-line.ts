@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { stxEtx, type WireFraming } from '../wire/framing.ts';
+import { wireControl, type WireEvent, wireFrame, WireReader } from '../wire/wire-codec.ts';
 
 /** What a sender learned about one frame it sent. `silent`: the line was closed without an answer. */
 export type Told =
@@ -16,16 +18,14 @@ export type CadOptions = {
   readonly ori?: string;
   /** Asked for every message the line is sent. Without it all are accepted. */
   readonly onDelivery?: (text: string) => Verdict;
+  /** How frames travel on the line; STX and ETX without it. */
+  readonly framing?: WireFraming;
 };
 
 const GATEWAY_ORI = 'CAGWY0000';
 /** Statuses of notices: what became of an earlier message. Any other says no to the frame just sent. */
 const NOTICE = /^\.7[345]\. /m;
 const SENT_COUNT = /^[^\r\n]*\r\n[^\r\n]*\r\n\S+ \S+ (\d{5})/;
-const STX = 0x02;
-const ETX = 0x03;
-const ACK = 0x06;
-const NAK = 0x15;
 const QUIET_MS = 25;
 const ANSWER_MS_MAX = 15_000;
 
@@ -40,7 +40,8 @@ export class CadLine {
   readonly #options: CadOptions;
   /** Messages and notices the line was sent, whatever was said to them. */
   delivered = 0;
-  #bytes = Buffer.alloc(0);
+  readonly #framing: WireFraming;
+  readonly #reader: WireReader;
   #told: Told[] = [];
   #lastAck = -1;
   #changed: (() => void) | undefined;
@@ -50,8 +51,11 @@ export class CadLine {
     this.#socket = socket;
     this.#options = options;
     this.#hasLinkConfirm = hasLinkConfirm;
+    this.#framing = options.framing ?? stxEtx;
+    this.#reader = new WireReader(this.#framing);
     socket.on('data', (chunk: Buffer) => {
-      this.#read(chunk);
+      for (const event of this.#reader.push(chunk)) this.#read(event);
+      this.#changed?.();
     });
     socket.on('error', () => {});
     socket.on('close', () => {
@@ -72,6 +76,12 @@ export class CadLine {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Sends one message, in the line's framing. */
+  async sendText(text: string): Promise<Told> {
+    const [told] = await this.send(wireFrame(this.#framing, Buffer.from(text, 'latin1')));
+    return told ?? { kind: 'silent' };
   }
 
   /** Sends bytes that hold `frames` frames, or framing faults, and resolves with what was told about each, in order. */
@@ -108,23 +118,12 @@ export class CadLine {
     });
   }
 
-  #read(chunk: Buffer): void {
-    this.#bytes = Buffer.concat([this.#bytes, chunk]);
-    let at = 0;
-    while (at < this.#bytes.length) {
-      const byte = this.#bytes[at];
-      if (byte === ACK && this.#hasLinkConfirm) this.#lastAck = this.#told.push({ kind: 'accepted' }) - 1;
-      else if (byte === NAK) this.#take({ kind: 'nak' });
-      else if (byte === STX) {
-        const end = this.#bytes.indexOf(ETX, at);
-        if (end < 0) break;
-        this.#message(this.#bytes.toString('latin1', at + 1, end));
-        at = end;
-      }
-      at += 1;
-    }
-    this.#bytes = this.#bytes.subarray(at);
-    this.#changed?.();
+  #read(event: WireEvent): void {
+    if (event.kind === 'frame') this.#message(event.content.toString('latin1'));
+    else if (event.kind !== 'control') return;
+    else if (event.byte === 'NAK') this.#take({ kind: 'nak' });
+    else if (event.byte === 'ACK' && this.#hasLinkConfirm)
+      this.#lastAck = this.#told.push({ kind: 'accepted' }) - 1;
   }
 
   #take(told: Told): void {
@@ -148,12 +147,12 @@ export class CadLine {
     const verdict = this.#options.onDelivery?.(text) ?? 'accept';
     if (verdict === 'silent') return;
     if (this.#hasLinkConfirm) {
-      this.#socket.write(Buffer.from([verdict === 'accept' ? ACK : NAK]));
+      this.#socket.write(wireControl(this.#framing, verdict === 'accept' ? 'ACK' : 'NAK'));
       return;
     }
     const [, count = '00000'] = SENT_COUNT.exec(text) ?? [];
     const key = verdict === 'accept' ? 'ACK' : 'REJ';
     const receipt = `${key}.${this.#options.ori ?? ''}.${GATEWAY_ORI}.TXT${count}`;
-    this.#socket.write(Buffer.from(`\x02${receipt}\x03`));
+    this.#socket.write(wireFrame(this.#framing, Buffer.from(receipt, 'latin1')));
   }
 }

@@ -1,0 +1,90 @@
+/** Dialects side by side in one running installation: what a network hands on, mnemonics, and stations of either dialect. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CadLine } from '../src/simulate/cad/cad-line.ts';
+import { Site } from '../src/simulate/site/site.ts';
+import { dialectFolder, sampleDirectory } from './golden/samples.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tenfour-dialects-'));
+const names = ['nlets', 'ca-dispatch', 'nv-patrol', 'clets-dispatch', 'clets-north', 'clets-jail'] as const;
+type Name = (typeof names)[number];
+const lines = new Map<Name, CadLine>();
+const received = new Map<Name, string[]>(names.map((name) => [name, []]));
+let site: Site;
+
+before(async () => {
+  site = await Site.start({ folder: join(folder, 'site'), directory: sampleDirectory });
+  for (const name of names) {
+    const onDelivery = (text: string) => {
+      received.get(name)?.push(text);
+      return 'accept' as const;
+    };
+    lines.set(name, await CadLine.connect(site.linePorts.get(name) ?? 0, 'link', { onDelivery }));
+  }
+});
+after(async () => {
+  for (const line of lines.values()) line.close();
+  await site.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const send = async (name: Name, text: string) => {
+  const line = lines.get(name);
+  assert.ok(line);
+  return line.sendText(text.replaceAll('\n', '\r\n'));
+};
+
+/** The only message of this control field that the station gets, by lines. */
+const got = async (name: Name, control: string): Promise<readonly string[]> => {
+  const found = () => received.get(name)?.filter((text) => text.includes(`*${control}\r\n`)) ?? [];
+  const deadline = performance.now() + 15_000;
+  while (found().length === 0 && performance.now() < deadline) await sleep(10);
+  assert.equal(found().length, 1, `${name} ${control}`);
+  return (found()[0] ?? '').split('\r\n');
+};
+
+const relayed = (ori: string, destination: string, control: string) =>
+  `RR.${ori}\n14:02 06/15/2026 01873\n14:02 06/15/2026 00412 ${destination}\n*${control}\nTXT\nNOT ON FILE`;
+
+test('what a network hands on reaches a station of either dialect, from whom it was', async () => {
+  assert.equal((await send('nlets', relayed('ORDMV0000', 'NV0990400', 'UP1'))).kind, 'accepted');
+  const [first, , to, control, mark, body] = await got('nv-patrol', 'UP1');
+  assert.deepEqual([first, control, mark, body], ['RR.ORDMV0000', '*UP1', 'TXT', 'NOT ON FILE']);
+  assert.match(to ?? '', / NV0990400$/);
+
+  // The other dialect has a header of its own.
+  assert.equal((await send('nlets', relayed('ORDMV0000', 'CA0990700', 'UP2'))).kind, 'accepted');
+  const [head, from, ...rest] = await got('clets-north', 'UP2');
+  assert.match(head ?? '', /^CA0990700 \d\d\/\d\d\/\d{4} \d\d:\d\d \d{5}$/);
+  assert.deepEqual([from, ...rest], ['RR.ORDMV0000', '*UP2', 'TXT', 'NOT ON FILE']);
+});
+
+test('the same on an ordinary line, or for somebody it does not speak for, is refused', async () => {
+  const ordinary = await send('ca-dispatch', relayed('CA0990100', 'NV0990400', 'NO1'));
+  assert.ok(ordinary.kind === 'refused');
+  assert.match(ordinary.text, /\.77\. NETWORK FORM NOT ALLOWED ON THIS LINE/);
+  const stranger = await send('nlets', relayed('CA0990100', 'NV0990400', 'NO2'));
+  assert.ok(stranger.kind === 'refused');
+  assert.match(stranger.text, /\.68\. ORIGINATING ORI NOT ON THIS LINE/);
+});
+
+test('a joint message reaches each station by its mnemonic', async () => {
+  const told = await send('clets-dispatch', 'AM.CA0990100.ZZA1.ZZA2.*JM1.TXT\nATTN: DESK');
+  assert.equal(told.kind, 'accepted');
+  assert.match((await got('clets-north', 'JM1'))[0] ?? '', /^ZZA1 /);
+  assert.match((await got('clets-jail', 'JM1'))[0] ?? '', /^ZZA2 /);
+});
+
+test('a query with an implied destination is accepted, and the books balance', async () => {
+  const wire = readFileSync(
+    join(dialectFolder('clets'), 'samples/accepted/c2-stolen-vehicle-query/wire.msg'),
+  );
+  const [told] = (await lines.get('clets-dispatch')?.send(wire)) ?? [];
+  assert.equal(told?.kind, 'accepted');
+  const ledger = await site.tenfour(['ledger', '--recount']);
+  assert.equal(ledger.code, 0, ledger.stdout);
+});
