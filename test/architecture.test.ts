@@ -45,7 +45,7 @@ test('the checks below read a tree, not an empty folder', () => {
 
 test('the top level holds what readers and tools look for', () => {
   const wanted =
-    'src protocols loadtest docs test README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE package.json tsconfig.json';
+    'src protocols loadtest docs docker k8s test README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE package.json tsconfig.json';
   const missing = wanted.split(' ').filter((name) => !existsSync(join(root, name)));
   assert.deepEqual(missing, []);
 });
