@@ -59,7 +59,8 @@ before(async () => {
   endings.push(() => board.stop());
   const [browser] = await Promise.all([chromium.launch({ executablePath, args }), board.start()]);
   endings.push(() => browser.close());
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' });
+  page = await context.newPage();
   page.setDefaultTimeout(10_000);
   page.on('request', (request) => asked.push(request.url()));
   page.on('console', (message) => {
@@ -114,12 +115,14 @@ test('a station that is plugged in and out changes its word and its shape within
   await tile('ca-dispatch-cad')
     .getByText(/from it (now|\d+ s ago)/)
     .waitFor();
+  assert.equal(await page.locator('#stations-amiss', { hasText: 'nv-patrol-cad' }).count(), 0);
   patrol.close();
   const startedAt = performance.now();
   await tile('nv-patrol-cad').getByText('AWAY').waitFor();
   assert.ok(performance.now() - startedAt < 8000);
   assert.equal(await tile('nv-patrol-cad').locator('use').getAttribute('href'), '#shape-away');
   assert.match(await value('document.getElementById("said").textContent'), /nv-patrol-cad is away/);
+  await reads('#stations-amiss', /Look at: .*nv-patrol-cad AWAY/);
   await send('AM.CA0990100.NV0990400.*BRD0000002.TXT\r\nHELLO');
   await tile('nv-patrol-cad')
     .getByText(/1 waiting, oldest/)
@@ -145,10 +148,12 @@ test('a message is traced from the list of hops, as bars from its acceptance on'
   assert.deepEqual(stages.slice(0, 5), ['parse', 'authorize', 'validate', 'route', 'store']);
   assert.ok(stages.includes('wait') && stages.includes('deliver'), stages.join(' '));
   const offsets = await value<number[]>(
-    '[...document.querySelectorAll("#trace-bars .piece")].map((one) => parseFloat(one.style.left))',
+    '[...document.querySelectorAll("#trace-bars [data-kind=deliver] .piece")].map((one) => parseFloat(one.style.left))',
   );
   assert.ok(offsets.every((one) => one >= 0 && one <= 100));
   assert.ok((offsets.at(-1) ?? 0) > 0, 'the delivery begins after the acceptance');
+  await reads('#trace-bars .says', 'still waits, by the record');
+  await reads('#trace-says', /Deliveries that still wait: \d/);
   // From the keyboard: an id that is not there, and one that is none.
   await page.locator('#trace-id').fill('gaaaaaaaaaaaa-1');
   await page.keyboard.press('Enter');
@@ -214,6 +219,53 @@ test('when Redis goes away the page says so and keeps what it knew; then it is l
   await site.redis.restart();
   await reads('#live-word', /^LIVE$/);
   assert.equal(await page.locator('#alarm').isVisible(), false);
+});
+
+test('without a courier the page says so in large letters, and at the topics', { skip }, async () => {
+  await reads('#figures div', /courier ?working/);
+  assert.equal(await site.courier.stop(), 0);
+  await reads('#figures div[data-bad=yes]', /courier ?NONE/);
+  assert.equal(await page.locator('.served[data-served=missing]', { hasText: 'NO: no courier' }).count(), 2);
+  await site.courier.start();
+  await reads('#figures div[data-bad=no]', 'courier');
+});
+
+test('pictures that are late, and pictures that cannot be shown, do not make a page live', {
+  skip,
+}, async () => {
+  const stream = await fetch(`http://127.0.0.1:${String(port)}/events`);
+  const reader = stream.body?.getReader();
+  let text = '';
+  while (!/^data: .*\n\n/m.test(text)) text += Buffer.from((await reader?.read())?.value ?? []).toString();
+  await reader?.cancel();
+  assert.match(text, /^id: \d+$/m);
+  const picture = /^data: (.*)$/m.exec(text)?.[1] ?? '';
+  const late = await page.context().newPage();
+  // The line alone is ours: what comes on it, and when it was sent.
+  await late.addInitScript(
+    'window.EventSource = class extends EventTarget { constructor() { super(); window.line = this; } close() {} }',
+  );
+  await late.goto(`http://127.0.0.1:${String(port)}/`);
+  const comes = (data: string, lateMs: number): Promise<unknown> =>
+    late.evaluate(
+      `line.dispatchEvent(new MessageEvent('message', { data: ${JSON.stringify(data)}, lastEventId: String(performance.now() - ${String(lateMs)}) }))`,
+    );
+  const says = (word: string) =>
+    late.locator('#live-word', { hasText: new RegExp(`^${word}$`) }).waitFor({ timeout: 6000 });
+  const alarm = () => late.locator('#alarm').textContent();
+  await says('CONNECTING');
+  await comes('{}', 0);
+  await says('NOT LIVE');
+  assert.match((await alarm()) ?? '', /There is no picture yet/);
+  await comes(picture, 0);
+  await says('LIVE');
+  await comes(picture, 60_000);
+  await says('NOT LIVE');
+  assert.match((await alarm()) ?? '', /What you see is 1 min \d s old/);
+  // On a line begun anew the first picture is what others are compared with, whatever the two clocks say.
+  await comes(picture, 90_000);
+  await says('LIVE');
+  await late.close();
 });
 
 test('when the board goes away the page says that it is not live, and how old it is; then it is live again', {

@@ -42,7 +42,8 @@ test('a service starts with settings that the program takes, and each path it is
       config.REDIS_PASSWORD_FILE,
       name === 'recorder' ? config.RECORD : '',
       name === 'courier' ? config.BUS_FILE : '',
-      ['keys', 'courier', 'gateway', 'recorder'].includes(name) ? config.KEYS : '',
+      ['keys', 'courier', 'gateway'].includes(name) ? config.KEYS : '',
+      ['keys', 'recorder'].includes(name) ? `${config.KEYS}/audit-public` : '',
     ];
     for (const path of needs.filter((one) => one !== ''))
       assert.ok(places.includes(path), `${name}: ${path}`);
@@ -85,17 +86,20 @@ test('our own services run as the image’s user, read-only, without capabilitie
   assert.match(user, /^[1-9]\d*:[1-9]\d*$/);
   for (const [name, service] of ours) {
     assert.equal(service.user, user, name);
+    assert.ok(service.deploy?.resources.limits.pids !== undefined, name);
     assert.deepEqual(service.tmpfs, ['/tmp:size=16m,mode=1777,noexec,nosuid,nodev'], name);
     for (const { target, isReadOnly } of mountsOf(service)) {
       const mayWrite =
         (name === 'recorder' && target === image['TENFOUR_RECORD']) ||
-        (name === 'keys' && target === image['TENFOUR_KEYS']);
+        (name === 'keys' && target.startsWith(image['TENFOUR_KEYS'] ?? '?'));
       assert.equal(isReadOnly, !mayWrite, `${name}: ${target}`);
     }
   }
   for (const [name, service] of services) {
     assert.ok(service.security_opt?.includes('no-new-privileges:true'), name);
     assert.match(service.deploy?.resources.limits.memory ?? '', /^\d+[mg]$/, name);
+    // Beside a block of limits Compose takes a `pids_limit` for a second, different limit, and refuses the whole file.
+    assert.equal(service.pids_limit, undefined, name);
     assert.match(service.image, /^[a-z0-9./-]+:[\w.-]*\d[\w.-]*$/, `${name}: a tag with a version`);
     // Microsoft's two write where they like.
     if (service.image.startsWith('mcr.microsoft.com/')) continue;
@@ -103,6 +107,24 @@ test('our own services run as the image’s user, read-only, without capabilitie
     assert.deepEqual(service.cap_drop, ['ALL'], name);
     assert.match(service.user ?? '', /^[1-9]\d*:\d+$/, name);
   }
+});
+
+test('private keys are mounted where they are opened, and nowhere else', () => {
+  const holders = services
+    .filter(([, service]) => mountsOf(service).some(({ source }) => source === 'keys'))
+    .map(([name]) => name);
+  assert.deepEqual(holders.toSorted(), ['courier', 'gateway', 'keys']);
+  const withBus = services.filter(([, { secrets = [] }]) => secrets.includes('bus-connection'));
+  assert.deepEqual(
+    withBus.map(([name]) => name),
+    ['courier'],
+  );
+});
+
+test('nothing but Prometheus and the roles shares a network with the board, for its door lets in whoever reaches it', () => {
+  const board = networksOf(compose.services['board'] ?? assert.fail());
+  const near = services.filter(([, service]) => networksOf(service).some((one) => board.includes(one)));
+  assert.deepEqual(near.map(([name]) => name).toSorted(), [...roles, 'prometheus', 'valkey'].toSorted());
 });
 
 test('nothing is published but on loopback, and Redis reaches nothing outside', () => {
@@ -204,7 +226,9 @@ test('the Dockerfile copies what exists and is sent, runs without root or shell,
   for (const { instructions } of stages) {
     for (const { name, text } of instructions) {
       if (name !== 'COPY') continue;
-      const { from, sources } = copyOf(text);
+      const { from, owner, sources } = copyOf(text);
+      // The folders a volume takes its owner from; not every builder keeps what the stage made of them.
+      if (from === 'folders') assert.equal(owner, user);
       if (from !== undefined)
         assert.ok(
           stages.some((stage) => stage.name === from),

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -133,7 +134,8 @@ test('the services run from the image as its user, on a tree they cannot write, 
   await fleet.stop();
   assert.deepEqual(fleet.got.map(({ id }) => id).toSorted(), promised.toSorted());
 
-  const page = await fetch(`http://127.0.0.1:${String(await doorTo(boardPort))}/`);
+  const door = await doorTo(boardPort);
+  const page = await fetch(`http://127.0.0.1:${String(door.port)}/`);
   assert.equal(page.status, 200);
   assert.match(page.headers.get('content-type') ?? '', /text\/html/);
 
@@ -144,6 +146,11 @@ test('the services run from the image as its user, on a tree they cannot write, 
     assert.equal(role.check(image.healthcheck), 1, `${name}: the health check of what is gone`);
   }
   assert.equal(await bus.stop(), 0);
+  assert.equal(
+    await door.ended,
+    1,
+    'a door without its board ends, and is started again in the new board’s network',
+  );
   const audit = recorder.exec(['audit', 'verify']);
   assert.equal(audit.code, 0, audit.text);
   assert.match(audit.text, /the record is whole/);
@@ -163,6 +170,7 @@ test('the services run from the image as its user, on a tree they cannot write, 
 
 test('a key file that anybody may read is refused, also when it is root’s', { skip }, () => {
   const keys = join(folder, 'open-keys');
+  // The gateway opens the storage ring first, then the signing key.
   mountAsKubelet(keys, { 'storage.json': '{}' }, image.gid, 0o444);
   const { DIRECTORY, KEYS } = { DIRECTORY: join(root, 'examples/county-099/directory'), KEYS: keys };
   const gateway = new Container(
@@ -252,7 +260,7 @@ async function startValkey(): Promise<number> {
 }
 
 /** The little relay of the compose file, in front of the board: answers the port it takes connections on. */
-async function doorTo(boardPort: number): Promise<number> {
+async function doorTo(boardPort: number): Promise<{ port: number; ended: Promise<unknown> }> {
   const { entrypoint = [], volumes = [] } = serviceOf('board-door');
   const source = volumes[0]?.split(':')[0] ?? '';
   assert.equal(volumes[0], `${source}:${entrypoint[1] ?? ''}:ro`);
@@ -267,8 +275,9 @@ async function doorTo(boardPort: number): Promise<number> {
   after(() => {
     door.kill('SIGKILL');
   });
+  const ended = once(door, 'exit').then(([code]) => code as unknown);
   for (let tries = 0; tries < 500 && !(await isOpen(port)); tries += 1) await sleep(10);
-  return port;
+  return { port, ended };
 }
 
 const isOpen = (port: number): Promise<boolean> =>

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CadLine } from '../src/simulate/cad/cad-line.ts';
 import { Site } from '../src/simulate/site/site.ts';
+import { metric } from './failure/role-metrics.ts';
 import { dialectFolder, sampleDirectory } from './golden/samples.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tenfour-dialects-'));
@@ -47,6 +48,9 @@ const got = async (name: Name, control: string): Promise<readonly string[]> => {
   return (found()[0] ?? '').split('\r\n');
 };
 
+const unknownDestinations = () =>
+  metric(site.gateway, 'tenfour_refusals_total{line="nlets",code="ROUTE_DESTINATION_UNKNOWN"}');
+
 const relayed = (ori: string, destination: string, control: string) =>
   `RR.${ori}\n14:02 06/15/2026 01873\n14:02 06/15/2026 00412 ${destination}\n*${control}\nTXT\nNOT ON FILE`;
 
@@ -70,6 +74,14 @@ test('the same on an ordinary line, or for somebody it does not speak for, is re
   const stranger = await send('nlets', relayed('CA0990100', 'NV0990400', 'NO2'));
   assert.ok(stranger.kind === 'refused');
   assert.match(stranger.text, /\.68\. ORIGINATING ORI NOT ON THIS LINE/);
+});
+
+test('a report of the network that cannot be used is taken and not answered, for the network would report the answer', async () => {
+  const before = await unknownDestinations();
+  const report = 'ER.NL0000000\n14:11 06/15/2026 01911\n14:11 06/15/2026 00441 CAGWY0000\nTXT\n.22. INVALID';
+  // A refusal would stand right behind the ACK.
+  assert.equal((await send('nlets', report)).kind, 'accepted');
+  assert.equal(await unknownDestinations(), before + 1);
 });
 
 test('a joint message reaches each station by its mnemonic', async () => {

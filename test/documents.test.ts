@@ -10,7 +10,7 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -24,9 +24,7 @@ const endMsMax = 15_000;
 type Block = { readonly at: number; readonly info: string; readonly text: string };
 type Expected = { readonly terminal: string | undefined; readonly text: string };
 
-const pages = ['docs/first-line.md', 'docs/first-mdt.md', 'docs/operating.md'].filter((page) =>
-  existsSync(join(root, page)),
-);
+const pages = ['docs/first-line.md', 'docs/first-mdt.md', 'docs/operating.md'];
 
 // A page mostly waits for programs to start: all at once they take little longer than one.
 describe('what the first pages say to type works and prints what they say', { concurrency: true }, () => {

@@ -13,6 +13,7 @@ import { readScript } from '../src/simulate/cad/script.ts';
 import { Station } from '../src/simulate/cad/station.ts';
 import { busFaults, lineFaults } from '../src/simulate/faults/faults.ts';
 import { MdtWatch } from '../src/simulate/mdt/mdt-watch.ts';
+import { freePort } from '../src/simulate/redis/ping.ts';
 import { Site } from '../src/simulate/site/site.ts';
 import { startSiteSwitch } from '../src/simulate/switch/site-switch.ts';
 import type { StateSwitch, SwitchEvent } from '../src/simulate/switch/state-switch.ts';
@@ -53,10 +54,13 @@ after(async () => {
 const factsOf = (line: string) =>
   lineFacts(join(site.folder, 'directory'), site.env['TENFOUR_PROTOCOLS'] ?? '', line);
 
-/** A station on a line with a script; what it received, and what was not as the script expected. */
+/** A station on a line with a script; what it received, which faults it made, and what was not as the script expected. */
 const run = async (line: string, script: string, faults = '') => {
   const received: Delivered[] = [];
+  const made: string[] = [];
   const station: Station = new Station(factsOf(line), lineFaults(faults), (event) => {
+    if (event.kind === 'fault') made.push(event.fault);
+    if (event.kind === 'sent' && event.again) made.push('again');
     if (event.kind !== 'received') return;
     received.push(event.message);
     scriptRun.received(event.message);
@@ -64,7 +68,7 @@ const run = async (line: string, script: string, faults = '') => {
   const scriptRun = new ScriptRun(station, new AbortController().signal);
   await scriptRun.run(readScript(`connect\n${script}`));
   await station.stop();
-  return { received, unmet: scriptRun.unmet };
+  return { received, made, unmet: scriptRun.unmet };
 };
 
 /** A station that only listens, until the test is done with it. */
@@ -107,8 +111,9 @@ test('a question to a state comes back to the line that asked, in its own framin
 
 test('the example script ends as it says, and a script that is wrong says where', async () => {
   const path = join(import.meta.dirname, '../examples/scripts/ask-and-misbehave.txt');
-  const { received, unmet } = await run('nv-patrol', readFileSync(path, 'utf8'));
+  const { received, made, unmet } = await run('nv-patrol', readFileSync(path, 'utf8'));
   assert.deepEqual(unmet, []);
+  assert.deepEqual(made, ['duplicate', 'half-frame', 'again', 'duplicate', 'duplicate']);
   assert.deepEqual(
     received.map(({ messageKey }) => messageKey),
     ['RR', 'DR'],
@@ -139,12 +144,15 @@ test('frames dropped, doubled and cut in half are all accepted in the end, and e
   const { station, received } = await listen('or-sheriff');
   t.after(() => station.stop());
   const faults = 'drop:every=7;duplicate:every=5;half-frame:at=3;half-frame:at=11,then=stop;delay:ms=20,at=4';
-  const { unmet } = await run(
+  const { made, unmet } = await run(
     'nv-patrol',
     'repeat 30\n  send AM.NV0990400.OR0990500.*{n}.TXT\\r\\nATTN: SHERIFF',
     faults,
   );
   assert.deepEqual(unmet, []);
+  const times = (what: string): number => made.filter((one) => one === what).length;
+  assert.deepEqual(['drop', 'duplicate', 'half-frame', 'delay'].map(times), [4, 6, 2, 1]);
+  assert.ok(times('again') >= 2, 'a message whose frame was cut was sent again');
   await until(() => received.length >= 30, 'thirty messages');
   await sleep(100);
   assert.equal(received.length, 30);
@@ -194,6 +202,38 @@ test('an answer to an agency on the bus reaches its car, and comes again when it
   const body = first?.body.toString('latin1') ?? '';
   assert.match(body, /^RR\.UT0999000\.CA0990200\.\*SIM0000001\.TXT\r\nLIC\/ZZM0002/);
   assert.match(body, /REGISTRATION EXPIRED/);
+});
+
+test('a station says once that nobody listens, and a script that cannot connect takes no further step', async () => {
+  const heard: string[] = [];
+  const nowhere = { ...factsOf('nv-patrol'), port: await freePort() };
+  const station = new Station(nowhere, lineFaults(''), ({ kind }) => heard.push(kind));
+  const script = new ScriptRun(station, new AbortController().signal, 1_000);
+  await script.run(readScript('connect\nsend AM.NV0990400.CA0990200.TXT\\r\\nTEXT'));
+  assert.deepEqual(script.unmet, [{ line: 1, wanted: 'connected', got: 'nobody listens' }]);
+  assert.deepEqual(heard, ['unreachable']);
+});
+
+test('a command that cannot do what it is asked says so at once, and harms nothing', async () => {
+  const busFile = join(folder, 'site', 'bus-connection');
+  const before = readFileSync(busFile, 'utf8');
+  const car = ['simulate', 'mdt', '--subscription=point-to-point/ca0990200'];
+  const [second, noKeys, nothingSent, noRecord] = await Promise.all([
+    site.tenfour(['simulate', 'services', '--data', join(folder, 'services')]),
+    site.tenfour([...car, '--keys', join(folder, 'no-keys.json')]),
+    site.tenfour(['simulate', 'cad', '--line', 'nv-patrol', '--await', 'RR']),
+    site.tenfour(['audit', 'verify', join(folder, 'no-record')]),
+  ]);
+  assert.equal(second.code, 3, second.stdout);
+  assert.match(second.stderr, /^tenfour: CONFIG_INVALID: port \d+, which .* names, is taken/);
+  assert.equal(readFileSync(busFile, 'utf8'), before);
+  assert.equal(noKeys.code, 3, noKeys.stdout);
+  assert.match(noKeys.stderr, /key file .* cannot be opened/);
+  assert.deepEqual(
+    [nothingSent.code, nothingSent.stderr],
+    [2, 'tenfour: --await goes with --send or --file\n'],
+  );
+  assert.deepEqual([noRecord.code, noRecord.stdout], [2, '']);
 });
 
 test('the commands say how it went by their exit codes, and print no message text unless asked', async () => {

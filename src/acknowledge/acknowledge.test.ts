@@ -29,12 +29,12 @@ test('each confirmation tells each outcome in its own way, in the framing of the
   ];
   for (const [framing, ack, nak, text] of spoken) {
     const table: Record<Confirm, Record<Answered['kind'], readonly string[]>> = {
-      link: { accepted: [ack], refused: [ack, text], 'framing-fault': [nak] },
-      application: { accepted: [text], refused: [text], 'framing-fault': [text] },
-      none: { accepted: [], refused: [text], 'framing-fault': [text] },
+      link: { accepted: [ack], refused: [ack, text], 'refused-report': [ack], 'framing-fault': [nak] },
+      application: { accepted: [text], refused: [text], 'refused-report': [text], 'framing-fault': [text] },
+      none: { accepted: [], refused: [text], 'refused-report': [], 'framing-fault': [text] },
     };
     for (const confirm of ['link', 'application', 'none'] as const) {
-      for (const kind of ['accepted', 'refused', 'framing-fault'] as const) {
+      for (const kind of ['accepted', 'refused', 'refused-report', 'framing-fault'] as const) {
         const name = `${framing.kind}, ${confirm}, ${kind}`;
         assert.deepEqual(told(confirm, kind, framing), table[confirm][kind], name);
       }
@@ -49,10 +49,11 @@ test('a text is made only where it is told: an accepted frame on a link costs on
   acknowledge('none', stxEtx, { kind: 'accepted', text });
 });
 
-test('an answer always is one frame: its marks go out as question marks, and it is cut to what a prefix can count', () => {
+test('an answer always is one frame: its marks go out as question marks, and it is cut to what a frame may hold', () => {
   assert.deepEqual(told('none', 'refused', stxEtx, 'A\x02B\x03C\xff'), ['\x02A?B?C\xff\x03']);
   assert.deepEqual(told('none', 'refused', eot, '\x04A\x04'), ['?A?\x04']);
   assert.deepEqual(told('none', 'refused', digits, 'A\x02\x03\x04'), ['0004A\x02\x03\x04']);
-  assert.deepEqual(told('none', 'refused', digits, 'A'.repeat(10_000)), [`9999${'A'.repeat(9999)}`]);
+  assert.deepEqual(told('none', 'refused', digits, 'A'.repeat(65)), [`0064${'A'.repeat(64)}`]);
+  assert.deepEqual(told('none', 'refused', eot, 'A'.repeat(65)), [`${'A'.repeat(64)}\x04`]);
   assert.deepEqual(told('none', 'refused', stxEtx, ''), ['\x02\x03']);
 });

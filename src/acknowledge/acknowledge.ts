@@ -11,6 +11,8 @@ export type Confirm = 'link' | 'application' | 'none';
 export type Answered =
   | { readonly kind: 'accepted'; readonly text: () => Buffer }
   | { readonly kind: 'refused'; readonly text: () => Buffer }
+  /** A network's own report (ER, SM) that is refused. */
+  | { readonly kind: 'refused-report'; readonly text: () => Buffer }
   | { readonly kind: 'framing-fault'; readonly text: () => Buffer };
 
 /**
@@ -26,6 +28,9 @@ export function acknowledge(confirm: Confirm, framing: Framing, answered: Answer
       return confirm === 'application' ? [text()] : [];
     case 'refused':
       return confirm === 'link' ? [control('ACK'), text()] : [text()];
+    case 'refused-report':
+      if (confirm === 'link') return [control('ACK')];
+      return confirm === 'application' ? [text()] : [];
     case 'framing-fault':
       return confirm === 'link' ? [control('NAK')] : [text()];
   }

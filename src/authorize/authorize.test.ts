@@ -92,6 +92,28 @@ test('a joint message has twenty addressees, five of them codes of the network',
   assert.equal(am('NV.OR.WA.AZ.H1.ZZA1.'), 'permitted');
 });
 
+test('an implied destination that reaches many needs the permission like a written one', () => {
+  const key = clets.keys.get('APB');
+  assert.ok(key);
+  const implying = (text: string) => {
+    const destinations = { ...key.destinations, implied: [{ text, offset: 0, isImplied: true as const }] };
+    return { ...clets, keys: new Map([['APB', { ...key, destinations }]]) };
+  };
+  const bulletin = (lineName: string, text: string) => {
+    const line = directory.lines.get(lineName);
+    const by = implying(text);
+    assert.ok(line);
+    const parsed = parse({ kind: 'frame', bytes: Buffer.from(`APB.${[...line.oris].join()}.X`) }, by);
+    assert.ok(parsed.ok);
+    const outcome = authorize(parsed.value, line, by);
+    return outcome.ok ? 'permitted' : outcome.refusals[0];
+  };
+  const where = { field: 'destination', offset: 0, length: 3 };
+  assert.equal(bulletin('clets-dispatch', 'GBN01'), 'permitted');
+  assert.deepEqual(bulletin('clets-north', 'GBN01'), { code: 'AUTHORIZE_BROADCAST', ...where });
+  assert.deepEqual(bulletin('clets-dispatch', 'Z1'), { code: 'AUTHORIZE_ALL_POINTS', ...where });
+});
+
 test('what is implied is no question; what is only for some is refused for the others', () => {
   assert.equal(answer('clets-dispatch', 'IV.CA0990100.LIC/9ZZZ999'), 'permitted');
   const search = 'TYP/ALL.BEG/20260615.END/20260615.FND/A';

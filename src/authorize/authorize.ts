@@ -1,6 +1,7 @@
 import { destinationKindOf, isBroadcast, isNetworkCode } from '../dialect/dialect.ts';
-import type { Dialect, KeyDefinition } from '../dialect/dialect.ts';
+import type { DestinationKind, Dialect, KeyDefinition } from '../dialect/dialect.ts';
 import { isUpstream, type Line, mayOriginate } from '../directory/directory.ts';
+import type { RefusalCode } from '../message/codes.ts';
 import type { Message, PermittedMessage } from '../message/message.ts';
 import type { Outcome, Refusal } from '../message/refusal.ts';
 
@@ -42,21 +43,29 @@ function destinationRefusal(
   const { kinds, max, codesMax, only } = key.destinations;
   let codes = 0;
   for (const [at, destination] of message.destinations.entries()) {
-    // The dialect's own choice, and no text of the sender's.
-    if (destination.isImplied) continue;
-    const { text, offset } = destination;
-    const where = { field: 'destination', offset, length: text.length };
-    if (at === max) return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: max };
+    const { text, offset, isImplied = false } = destination;
+    // What is implied stands nowhere: the message key is where it comes from.
+    const length = isImplied ? message.messageKey.length : text.length;
+    const where = { field: 'destination', offset, length };
     const kind = destinationKindOf(text, dialect);
-    if (kind === undefined || !kinds.has(kind) || (only.size > 0 && !only.has(text))) {
-      return { code: 'AUTHORIZE_DESTINATION_SHAPE', ...where };
+    // The dialect chose it, not the sender; whether this line may reach so many is asked all the same.
+    if (!isImplied) {
+      if (at === max) return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: max };
+      if (kind === undefined || !kinds.has(kind) || (only.size > 0 && !only.has(text))) {
+        return { code: 'AUTHORIZE_DESTINATION_SHAPE', ...where };
+      }
+      if (isNetworkCode(kind) && codes++ === codesMax) {
+        return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: codesMax };
+      }
     }
-    if (isNetworkCode(kind) && codes++ === codesMax) {
-      return { code: 'AUTHORIZE_DESTINATIONS_TOO_MANY', ...where, limit: codesMax };
-    }
-    if (kind === 'all-points') {
-      if (!line.mayAllPoints) return { code: 'AUTHORIZE_ALL_POINTS', ...where };
-    } else if (isBroadcast(key, kind) && !line.mayBroadcast) return { code: 'AUTHORIZE_BROADCAST', ...where };
+    const grant = kind === undefined ? undefined : missingGrant(key, kind, line);
+    if (grant !== undefined) return { code: grant, ...where };
   }
   return undefined;
+}
+
+/** All points is a grant of its own, above broadcast. */
+function missingGrant(key: KeyDefinition, kind: DestinationKind, line: Line): RefusalCode | undefined {
+  if (kind === 'all-points') return line.mayAllPoints ? undefined : 'AUTHORIZE_ALL_POINTS';
+  return isBroadcast(key, kind) && !line.mayBroadcast ? 'AUTHORIZE_BROADCAST' : undefined;
 }

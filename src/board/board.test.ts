@@ -46,7 +46,14 @@ const picture = (at: number, filling = ''): Picture => ({
   stations: [],
   hops: [],
   broadcasts: [],
-  record: { pagesWaiting: 0, recorderSeenAt: undefined, deadLetters: 0, pagesSeen: 0, pagesMissed: at },
+  record: {
+    pagesWaiting: 0,
+    recorderSeenAt: undefined,
+    deadLetters: 0,
+    pagesSeen: 0,
+    missedAt: undefined,
+    pagesMissed: at,
+  },
 });
 
 type Open = { board: Board; metrics: Metrics; show: (picture: Picture) => void; listeners: Set<unknown> };
@@ -135,10 +142,10 @@ test('the page is served with a policy that loads nothing of strangers and runs 
     );
   }
   // What is refused says so under the same policy.
-  for (const path of ['/nothing', '/board.js/..%2f', '/trace/..%2f..%2fetc']) {
-    const { status, headers } = await ask(board, path);
+  for (const path of ['/nothing', '/board.js/..%2f', '/trace/..%2f..%2fetc', '/CANARY%ff']) {
+    const { status, headers, text } = await ask(board, path);
     assert.ok(status === 404 || status === 400, `${path} ${String(status)}`);
-    assert.ok(headers['content-security-policy'] !== undefined);
+    assert.ok(headers['content-security-policy'] !== undefined && !text.includes('CANARY'));
   }
 });
 
@@ -243,6 +250,24 @@ test('a trace is answered by what became of it, and an id that is none is not ev
   assert.deepEqual(asked.toSorted(), Object.keys(says));
   const failed = await ask(board, '/trace/gabc-9');
   assert.deepEqual([failed.status, failed.text], [500, '{"says":"could not answer"}']);
+});
+
+test('a trace whose browser left is told so, and may end', async () => {
+  let isOver: (() => boolean) | undefined;
+  const { board } = await open({
+    trace: async (_id, isGone) => {
+      isOver = isGone;
+      await until('gone', isGone);
+      return 'TOO_LONG';
+    },
+  });
+  const socket = connect(board.port, '127.0.0.1');
+  sockets.push(socket);
+  socket.write('GET /trace/gabc-1 HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await until('asked', () => isOver !== undefined);
+  assert.equal(isOver?.(), false);
+  socket.destroy();
+  await until('told', () => isOver?.() === true);
 });
 
 test('it answers as the other roles do, and listens to pictures no longer once it is closed', async () => {

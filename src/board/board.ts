@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { Fault } from '../message/codes.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { addOperations, type Readiness } from '../telemetry/operations.ts';
@@ -18,7 +18,8 @@ export type BoardOptions = {
   /** Where pictures come from. Answers how to end that. */
   readonly onPicture: (listener: (picture: Picture) => void) => () => void;
   readonly picture: () => Picture;
-  readonly trace: (id: string) => Promise<TraceView | NoTrace>;
+  /** `isGone`: the browser that asked for it waits no longer. */
+  readonly trace: (id: string, isGone: () => boolean) => Promise<TraceView | NoTrace>;
   /** The bundled page, if it is not where it is always put. */
   readonly bundle?: string;
   readonly events?: Omit<EventsOptions, 'metrics'>;
@@ -93,6 +94,10 @@ const serverOf = (
     bodyLimit: 1024,
     requestTimeout: REQUEST_MS_MAX,
     routerOptions: { maxParamLength: 256 },
+    // A path that is none comes by no hook, and the library's answer would quote it.
+    frameworkErrors: (_error, _request, reply: FastifyReply) => {
+      void reply.code(400).headers(guardHeaders).send({ says: 'not a path' });
+    },
   });
   server.server.maxConnections = CONNECTIONS_MAX;
   // First of all, whatever the path: a refused request is told nothing else.
@@ -114,7 +119,7 @@ const serverOf = (
   server.get<{ Params: { id: string } }>('/trace/:id', async (request, reply) => {
     const { id } = request.params;
     if (!tracePattern.test(id)) return reply.code(400).send({ says: 'not an id' });
-    const view = await trace(id);
+    const view = await trace(id, () => reply.raw.destroyed);
     return typeof view === 'string' ? reply.code(statusOf[view]).send({ says: view }) : reply.send(view);
   });
   addOperations(server, { metrics, readiness });

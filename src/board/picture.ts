@@ -35,6 +35,8 @@ export type RecordState = {
   /** Pages read since the watch began, and those that went by unread and were not found on disk either. */
   readonly pagesSeen: number;
   readonly pagesMissed: number;
+  /** When that was last found out: of what was accepted before, the end may have gone by. */
+  readonly missedAt?: number | undefined;
 };
 
 export const hopsMax = 50;

@@ -7,6 +7,8 @@ export type TraceView = {
   /** UTC ms: when the message was received, or the first thing known of it. */
   readonly startedAt: number;
   readonly bars: readonly TraceBar[];
+  /** Deliveries asked for of which the record does not tell the end. */
+  readonly waiting: number;
   /** More happened than is shown. */
   readonly isCut: boolean;
 };

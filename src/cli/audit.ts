@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportAudit } from '../audit/export.ts';
 import { folderSource, readKeyFolder } from '../audit/folder-source.ts';
@@ -53,6 +53,7 @@ const verifyFolder = async (
   keys: string | undefined,
   heads: readonly SignedHead[],
 ): Promise<VerifyReport> => {
+  if (!existsSync(folder)) throw new UsageError('there is no such folder to verify');
   if (keys === undefined)
     print('note: using the keys that lie beside the pages; give --keys to use your own');
   const publicKeys = await readKeyFolder(keys ?? join(folder, 'keys'));

@@ -17,8 +17,9 @@ export const run = async (args: readonly string[]): Promise<number> => {
     throw new UsageError('set TENFOUR_OPS_PORT, or give --port N');
   const host = WILDCARDS.includes(OPS_HOST) ? '127.0.0.1' : OPS_HOST;
   const path = options.ready ? '/readyz' : '/livez';
-  const told = await ask(`http://${host.includes(':') ? `[${host}]` : host}:${String(port)}${path}`);
-  print(told?.text ?? 'no answer');
+  const place = `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
+  const told = await ask(`http://${place}${path}`);
+  print(told?.text ?? `no answer from ${place}`);
   return told?.isYes === true ? 0 : 1;
 };
 

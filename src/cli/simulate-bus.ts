@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
   connectionString,
@@ -36,6 +36,16 @@ export const runBus = async (args: readonly string[]): Promise<number> => {
   await untilStopped(options.attached);
   await bus.stop();
   return 0;
+};
+
+/** The port of a stand-in on this machine that the file names; undefined when it is not there or names something else. */
+export const connectionPort = (file: string): number | undefined => {
+  try {
+    const [, port] = /^Endpoint=sb:\/\/127\.0\.0\.1:(\d{1,5});/.exec(readFileSync(file, 'utf8')) ?? [];
+    return port === undefined ? undefined : Number(port);
+  } catch {
+    return undefined;
+  }
 };
 
 /** For whoever reads the bus by TENFOUR_BUS_FILE. */

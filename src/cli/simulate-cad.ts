@@ -4,7 +4,7 @@ import { ScriptRun } from '../simulate/cad/run-script.ts';
 import { readEscapes, readExpected, readScript, type Step } from '../simulate/cad/script.ts';
 import { Station } from '../simulate/cad/station.ts';
 import { asUsage, faultsOf, lineKinds, lineOf, numberOf } from './simulate-line.ts';
-import { lineEventSaid, say } from './simulate-say.ts';
+import { lineEventSaid, lineSaid, say } from './simulate-say.ts';
 import { untilStopped } from './until-stopped.ts';
 import { readOptions, UsageError } from './usage.ts';
 
@@ -29,16 +29,14 @@ export const runCad = async (args: readonly string[]): Promise<number> => {
   const { options } = readOptions(args, kinds);
   const facts = lineOf(options);
   const faults = faultsOf(options);
-  const steps = stepsOf(options);
+  const { steps, perSecond } = planOf(options);
   const stopped = new AbortController();
   const stop = untilStopped(options.attached).then(() => {
     stopped.abort();
   });
   const counts = { sent: 0, accepted: 0, refused: 0, received: 0 };
   const style = { json: options.json, showBody: options['show-body'] };
-  const address = `${facts.host}:${String(facts.port)}`;
-  const asWhom = `line ${facts.name} at ${address} as ${facts.ori}, ${facts.framing.kind}, confirm ${facts.confirm}`;
-  say({ word: 'line', text: asWhom, values: { line: facts.name, address, ori: facts.ori } }, style);
+  say(lineSaid(facts), style);
   const station: Station = new Station(facts, faults, (event) => {
     if (event.kind === 'sent' && !event.again) counts.sent += 1;
     if (event.kind === 'answered') {
@@ -54,8 +52,8 @@ export const runCad = async (args: readonly string[]): Promise<number> => {
   try {
     // Who only listens waits for the line as long as it takes.
     if (steps.length === 0) void station.start();
-    await Promise.race([runSteps(script, steps, options, stopped.signal), stop]);
-    const isEnded = steps.length > 0 && !options.stay;
+    await Promise.race([runPlan(script, { steps, perSecond }, stopped.signal), stop]);
+    const isEnded = script.isOver || (steps.length > 0 && !options.stay);
     if (!isEnded && !stopped.signal.aborted) await stop;
   } finally {
     await station.stop();
@@ -63,7 +61,7 @@ export const runCad = async (args: readonly string[]): Promise<number> => {
     if (options.attached) process.stdin.destroy();
   }
   for (const { line, wanted, got } of script.unmet) {
-    const at = options.script === undefined ? '' : ` at line ${String(line)} of the script`;
+    const at = line === 0 ? '' : ` at line ${String(line)} of the script`;
     say(
       { word: 'unexpected', text: `wanted ${wanted}, got ${got}${at}`, values: { line, wanted, got } },
       style,
@@ -77,19 +75,16 @@ export const runCad = async (args: readonly string[]): Promise<number> => {
 };
 
 /** Without a rate each message waits for what is expected of the one before. */
-const runSteps = async (
+const runPlan = async (
   script: ScriptRun,
-  steps: readonly Step[],
-  options: CadOptions,
+  { steps, perSecond }: Plan,
   stopped: AbortSignal,
 ): Promise<void> => {
   if (steps.length > 0 && steps[0]?.does !== 'connect') await script.do({ does: 'connect', line: 0 });
   const [first, ...rest] = steps;
-  const isPaced = options.rate !== undefined && first?.does === 'repeat';
-  if (!isPaced) return script.run(steps);
-  const perSecond = numberOf('--rate', String(options.rate), 1, 100_000);
+  if (perSecond === undefined || first?.does !== 'repeat') return script.run(steps);
   const started = performance.now();
-  for (let n = 0; n < first.times && !stopped.aborted; n += 1) {
+  for (let n = 0; n < first.times && !script.isOver; n += 1) {
     const dueInMs = started + (n * 1000) / perSecond - performance.now();
     if (dueInMs > 0) await sleep(dueInMs, undefined, { signal: stopped }).catch(() => undefined);
     for (const step of first.steps) await script.do(step);
@@ -97,18 +92,26 @@ const runSteps = async (
   await script.run(rest);
 };
 
+/** Steps, and how many rounds of the first one are begun in a second; undefined: each waits for the one before. */
+type Plan = { readonly steps: readonly Step[]; readonly perSecond: number | undefined };
+
 /** What the options ask for, as the steps of a script. */
-const stepsOf = (options: CadOptions): readonly Step[] => {
+const planOf = (options: CadOptions): Plan => {
   const { script, send, file } = options;
   const given = [script, send, file].filter((one) => typeof one === 'string');
-  if (options.rate !== undefined && (given.length === 0 || script !== undefined))
-    throw new UsageError('--rate goes with --send or --file');
   if (given.length > 1) throw new UsageError('one of --script, --send and --file');
-  if (typeof script === 'string') return asUsage(() => readScript(textOf(script)));
-  if (given.length === 0) return [];
+  for (const name of ['rate', 'count', 'expect', 'await'] as const)
+    if (options[name] !== undefined && send === undefined && file === undefined)
+      throw new UsageError(`--${name} goes with --send or --file`);
+  if (typeof script === 'string') {
+    const steps = asUsage(() => readScript(textOf(script, '--script')));
+    if (steps.length === 0) throw new UsageError('--script: there is no step in it');
+    return { steps, perSecond: undefined };
+  }
+  if (given.length === 0) return { steps: [], perSecond: undefined };
   const text =
     typeof file === 'string' || send === '-'
-      ? pasted(textOf(send === '-' ? 0 : String(file)))
+      ? pasted(send === '-' ? textOf(0, '--send -') : textOf(String(file), '--file'))
       : readEscapes(String(send));
   if (text === '') throw new UsageError('the message is empty');
   const count = numberOf('--count', String(options.count ?? '1'), 1, 1_000_000);
@@ -127,15 +130,18 @@ const stepsOf = (options: CadOptions): readonly Step[] => {
             expected: asUsage(() => readExpected(`message ${String(options.await)}`, '--await')),
           },
         ];
-  return [{ does: 'repeat', line: 0, times: count, steps: [message, ...expects] }, ...awaited];
+  return {
+    steps: [{ does: 'repeat', line: 0, times: count, steps: [message, ...expects] }, ...awaited],
+    perSecond: options.rate === undefined ? undefined : numberOf('--rate', String(options.rate), 1, 100_000),
+  };
 };
 
 /** A file, or standard input by its number. */
-const textOf = (from: string | 0): string => {
+const textOf = (from: string | 0, option: string): string => {
   try {
     return readFileSync(from, 'latin1');
   } catch {
-    throw new UsageError('the file cannot be read');
+    throw new UsageError(`${option}: it cannot be read`);
   }
 };
 

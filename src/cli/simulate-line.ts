@@ -44,7 +44,7 @@ export const asUsage = <T>(read: () => T): T => {
 
 export const numberOf = (name: string, text: string, min: number, max: number): number => {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max)
+  if (!/^\d{1,15}$/.test(text) || value < min || value > max)
     throw new UsageError(`${name} is a number from ${String(min)} to ${String(max)}`);
   return value;
 };

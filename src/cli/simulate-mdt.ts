@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileKeySource } from '../client/key-source.ts';
 import { loadConfig } from '../config/config.ts';
+import { Fault } from '../message/codes.ts';
 import { busFaults } from '../simulate/faults/faults.ts';
-import { deadOnBus, MdtWatch, type WatchedSubscription } from '../simulate/mdt/mdt-watch.ts';
+import { deadOnBus, deadShownMax, MdtWatch, type WatchedSubscription } from '../simulate/mdt/mdt-watch.ts';
 import { asUsage, numberOf } from './simulate-line.ts';
 import { say, watchEventSaid } from './simulate-say.ts';
 import { untilStopped } from './until-stopped.ts';
@@ -20,6 +21,7 @@ const kinds = {
   attached: 'boolean',
 } as const;
 const CRASHED = 70;
+const OPTION = '--subscription';
 
 /**
  * `tenfour simulate mdt`: cars and desks, one a subscription, until Ctrl-C or until `--count` messages came; with `--dead` lists the
@@ -33,11 +35,14 @@ export const runMdt = async (args: readonly string[]): Promise<number> => {
   const connectionString = textIn(options['connection-file'] ?? config.BUS_FILE);
   if (options.dead) return listDead(connectionString, subscriptions, style);
   const countMax = numberOf('--count', options.count ?? '0', 0, 1_000_000_000);
+  const keys = new FileKeySource(options.keys ?? join(config.KEYS, 'bus.json'));
+  // Asked now: with a key file that cannot be read every message would be rejected until it is a dead letter.
+  await keys.keyFor('');
   const enough = Promise.withResolvers<undefined>();
   let received = 0;
   const watch = new MdtWatch({
     connectionString,
-    keys: new FileKeySource(options.keys ?? join(config.KEYS, 'bus.json')),
+    keys,
     subscriptions,
     faults: asUsage(() => busFaults(options.faults ?? '')),
     onEvent: (event) => {
@@ -66,7 +71,9 @@ const listDead = async (
 ): Promise<number> => {
   for (const from of subscriptions) {
     const at = `${from.topic}/${from.subscription}`;
-    const letters = await deadOnBus(connectionString, from);
+    const letters = await deadOnBus(connectionString, from).catch(() => {
+      throw new Fault('CONFIG_INVALID', `${at}: the bus is out of reach, or has no such subscription`);
+    });
     for (const { messageId, reason } of letters)
       say(
         { word: 'dead', text: `${messageId} at ${at}: ${reason}`, values: { at, messageId, reason } },
@@ -75,7 +82,7 @@ const listDead = async (
     say(
       {
         word: 'end',
-        text: `${String(letters.length)} dead letters at ${at}`,
+        text: `${letters.length < deadShownMax ? '' : 'the oldest '}${String(letters.length)} dead letters at ${at}`,
         values: { at, dead: letters.length },
       },
       style,
@@ -84,17 +91,18 @@ const listDead = async (
   return 0;
 };
 
-/** `--subscription TOPIC/NAME`, as often as wanted. */
+/** `--subscription TOPIC/NAME` or `--subscription=TOPIC/NAME`, as often as wanted. */
 const subscriptionsIn = (
   args: readonly string[],
 ): { subscriptions: readonly WatchedSubscription[]; rest: readonly string[] } => {
   const subscriptions: WatchedSubscription[] = [];
   const rest: string[] = [];
-  for (let at = 0; at < args.length; at += 1) {
-    if (args[at] !== '--subscription') rest.push(args[at] ?? '');
+  const words = args.flatMap((word) => (word.startsWith(`${OPTION}=`) ? word.split(/=(.*)/s, 2) : [word]));
+  for (let at = 0; at < words.length; at += 1) {
+    if (words[at] !== OPTION) rest.push(words[at] ?? '');
     else {
       at += 1;
-      const [topic, subscription, more] = (args[at] ?? '').split('/');
+      const [topic, subscription, more] = (words[at] ?? '').split('/');
       if (!topic || !subscription || more !== undefined) throw new UsageError('--subscription is TOPIC/NAME');
       subscriptions.push({ topic, subscription });
     }

@@ -1,7 +1,9 @@
+import type { Notice } from '../client/subscriber.ts';
 import type { Answer } from '../simulate/cad/owed-answers.ts';
 import type { Delivered } from '../simulate/wire/line-voice.ts';
 import type { SwitchEvent } from '../simulate/switch/state-switch.ts';
 import type { WatchEvent } from '../simulate/mdt/mdt-watch.ts';
+import type { LineFacts } from '../simulate/wire/line-facts.ts';
 import { print } from './usage.ts';
 
 export type SayOptions = { readonly json: boolean; readonly showBody: boolean };
@@ -26,11 +28,27 @@ export const say = ({ word, text, values, body }: Said, { json, showBody }: SayO
   for (const line of shown?.split(/\r\n|\r|\n/) ?? []) print(`    ${line}`);
 };
 
+/** Which line a simulator plays, where it dials, and how it speaks there. */
+export const lineSaid = ({ name, host, port, ori, framing, confirm }: LineFacts): Said => {
+  const address = `${host}:${String(port)}`;
+  return {
+    word: 'line',
+    text: `line ${name} at ${address} as ${ori}, ${framing.kind}, confirm ${confirm}`,
+    values: { line: name, address, ori, framing: framing.kind, confirm },
+  };
+};
+
 export const lineEventSaid = (event: SwitchEvent): Said => {
   switch (event.kind) {
     case 'connected':
+      return { word: event.kind, text: '' };
     case 'closed':
-      return { word: event.kind, text: event.kind === 'closed' ? 'the line was closed' : '' };
+      return { word: event.kind, text: 'the connection ended' };
+    case 'unreachable':
+      return {
+        word: event.kind,
+        text: 'nobody listens at this address; trying again (does the switch run: tenfour all?)',
+      };
     case 'sent':
       return {
         word: 'sent',
@@ -129,10 +147,27 @@ export const watchEventSaid = (event: WatchEvent): Said => {
     }
     case 'notice': {
       const { kind, ...rest } = event.notice;
-      return { word: kind, text: Object.values(rest).join(' '), values: rest };
+      return { word: kind, text: noticeText(event.notice), values: rest };
     }
     case 'fault':
       return { word: 'fault', text: event.fault, values: { fault: event.fault } };
+  }
+};
+
+const renewedBecause = {
+  failed: 'the bus is out of reach, or has no such subscription; trying again',
+  silent: 'no answer from the bus; asking anew',
+  idle: 'nothing came for a long time; asking anew',
+};
+
+const noticeText = (notice: Notice): string => {
+  switch (notice.kind) {
+    case 'receiver-renewed':
+      return renewedBecause[notice.reason];
+    case 'dead-lettered':
+      return `${notice.messageId}: ${notice.reason}`;
+    default:
+      return notice.messageId;
   }
 };
 

@@ -1,7 +1,7 @@
 import { readRecords } from '../simulate/switch/records.ts';
 import { StateSwitch } from '../simulate/switch/state-switch.ts';
 import { faultsOf, lineKinds, lineOf, numberOf } from './simulate-line.ts';
-import { lineEventSaid, say } from './simulate-say.ts';
+import { lineEventSaid, lineSaid, say } from './simulate-say.ts';
 import { untilStopped } from './until-stopped.ts';
 import { readOptions } from './usage.ts';
 
@@ -15,15 +15,6 @@ export const runSwitch = async (args: readonly string[]): Promise<number> => {
   const faults = faultsOf(options);
   const style = { json: options.json, showBody: options['show-body'] };
   const stopped = untilStopped(options.attached);
-  const address = `${facts.host}:${String(facts.port)}`;
-  say(
-    {
-      word: 'line',
-      text: `line ${facts.name} at ${address} as ${facts.ori}, ${facts.framing.kind}, confirm ${facts.confirm}`,
-      values: { line: facts.name, address, ori: facts.ori },
-    },
-    style,
-  );
   const stateSwitch = new StateSwitch(facts, {
     records: readRecords(options.records ?? RECORDS),
     delayMs: numberOf('--delay', options.delay ?? '0', 0, DELAY_MS_MAX),
@@ -32,6 +23,7 @@ export const runSwitch = async (args: readonly string[]): Promise<number> => {
       say(lineEventSaid(event), style);
     },
   });
+  say(lineSaid(facts), style);
   await Promise.race([stateSwitch.start(), stopped]);
   await stopped;
   await stateSwitch.stop();

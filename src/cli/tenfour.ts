@@ -3,6 +3,9 @@ import { Fault } from '../message/codes.ts';
 import { commands } from './commands.ts';
 import { UsageError } from './usage.ts';
 
+/** As a shell says it of a program that SIGPIPE ended. */
+const OUTPUT_GONE = 141;
+
 /**
  * The one program. Exit codes: 0 done, 1 the command's own "no" (lost messages, a broken chain), 2 wrong usage, 3 a fault.
  * Only our own faults print their text; a foreign error's text may quote what it choked on.
@@ -31,6 +34,8 @@ const helpText = (): string => {
   return `tenfour - a message switch between law-enforcement networks and an agency's cloud\n\n${rows.join('')}`;
 };
 
+// Whoever read what we print has gone (`| head`): the end, as for any program in a pipe, and no fault.
+process.stdout.on('error', () => process.exit(OUTPUT_GONE));
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

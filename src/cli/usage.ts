@@ -23,7 +23,11 @@ export const readOptions = <const K extends Kinds>(
       allowPositionals: true,
     });
     if (positionals.length !== words.length)
-      throw new UsageError(`expects: ${words.join(' ') || 'no words'}`);
+      throw new UsageError(
+        words.length > 0
+          ? `expects: ${words.join(' ')}`
+          : 'expects options only; a value with blanks in it needs quotes',
+      );
     const options: Record<string, unknown> = {};
     for (const [name, kind] of Object.entries(kinds))
       options[name] = values[name] ?? (kind === 'boolean' ? false : undefined);

@@ -149,6 +149,8 @@ test('hands over messages in order, unsealed, and takes them off the bus', async
     got.map(({ body }) => body.toString()),
     texts,
   );
+  const enqueuedAt = got[0]?.enqueuedAt;
+  assert.ok(enqueuedAt !== undefined && Math.abs(Date.now() - enqueuedAt.getTime()) < 60_000);
   assert.deepEqual(
     { ...got[0], body: undefined },
     {
@@ -158,6 +160,7 @@ test('hands over messages in order, unsealed, and takes them off the bus', async
       possibleDuplicate: false,
       deliveryCount: 0,
       laneSeq: first,
+      enqueuedAt,
       properties: { laneSeq: first, possibleDuplicate: false, messageKey: 'AM' },
       body: undefined,
     },

@@ -46,7 +46,8 @@ test('without a password file the address is used as it is', () => {
 
 test('a password file that is missing or empty, or an address that is none, refuses to start and says which', () => {
   assert.throws(() => withPassword(' \n'), { message: /TENFOUR_REDIS_PASSWORD_FILE is empty/ });
-  assert.throws(() => withPassword('x', 'nowhere'), { message: /TENFOUR_REDIS_URL is no address/ });
+  for (const url of ['nowhere', 'valkey:6379'])
+    assert.throws(() => withPassword('x', url), { message: /TENFOUR_REDIS_URL is no address/ });
   const missing = loadConfig({ TENFOUR_REDIS_PASSWORD_FILE: join(folder, 'missing') });
   assert.throws(() => redisUrl(missing), { message: /TENFOUR_REDIS_PASSWORD_FILE cannot be read/ });
 });

@@ -12,7 +12,9 @@ export const redisUrl = ({ REDIS_URL, REDIS_PASSWORD_FILE }: Config): string => 
 };
 
 const parsed = (text: string): URL => {
-  if (!URL.canParse(text)) throw new Fault('CONFIG_INVALID', 'TENFOUR_REDIS_URL is no address');
+  // Without `redis://` a host with its port is an address too, of a kind that holds no password.
+  if (!URL.canParse(text) || !/^rediss?:$/.test(new URL(text).protocol))
+    throw new Fault('CONFIG_INVALID', 'TENFOUR_REDIS_URL is no address');
   return new URL(text);
 };
 

@@ -35,15 +35,24 @@ test('ACK is a byte between STX and ETX frames, and a frame of this byte where n
   assert.deepEqual(controlFrame(delimiter('\x04'), 'ENQ'), Buffer.of(0x05, 0x04));
 });
 
-test('the longest content a prefix can count is written, one byte more is not', () => {
+test('the longest content a prefix can count is written', () => {
   for (const framing of [digits(4), digits(4, true), binary(2, 'big'), binary(2, 'little', true)]) {
     assert.ok(framing.kind === 'length-prefix');
-    const max = countableMax(framing);
-    const frame = framed(framing, Buffer.alloc(max, 'A'));
-    assert.equal(frame.length, max + framing.width);
+    const frameBytesMax = countableMax(framing);
+    const frame = framed({ ...framing, frameBytesMax }, Buffer.alloc(frameBytesMax, 'A'));
+    assert.equal(frame.length, frameBytesMax + framing.width);
     const prefix = frame.toString('latin1', 0, framing.width);
     assert.equal(prefix, framing.encoding === 'ascii' ? '9999' : '\xff\xff');
-    assert.throws(() => framed(framing, Buffer.alloc(max), Buffer.alloc(1)), { code: 'DELIVER_FRAMING' });
+  }
+});
+
+test('a content of the limit is written in every framing, one byte more is not, and a text of our own is cut', () => {
+  const full = Buffer.alloc(64, 'A');
+  for (const framing of [stxEtx, delimiter('\x04'), delimiter('NNNN'), digits(4, true), binary(2, 'big')]) {
+    const frame = framed(framing, full);
+    assert.ok(frame.includes(full));
+    assert.throws(() => framed(framing, full, Buffer.from('B')), { code: 'DELIVER_FRAMING' });
+    assert.deepEqual(framedText(framing, Buffer.concat([full, Buffer.from('B')])), frame);
   }
 });
 

@@ -2,7 +2,6 @@ import { Fault } from '../message/codes.ts';
 import {
   controlBytes,
   type ControlByte,
-  countableMax,
   type DelimiterFraming,
   type Framing,
   type LengthPrefixFraming,
@@ -17,12 +16,13 @@ const controls = {
 } as const;
 
 /**
- * One frame as it travels, its content in parts. Nothing is escaped, in no framing: a content that holds a mark, or is longer than the
- * prefix can count, throws DELIVER_FRAMING. It would be read as something else.
+ * One frame as it travels, its content in parts. Nothing is escaped, in no framing: a content that holds a mark, or is longer than
+ * `frameBytesMax` and so than the prefix can count, throws DELIVER_FRAMING. It would be read as something else, or not at all: a station
+ * that never confirms it would hold up its lane.
  */
 export function framed(framing: Framing, ...parts: readonly Buffer[]): Buffer {
-  if (framing.kind === 'length-prefix' && bytesOf(parts) > countableMax(framing))
-    throw new Fault('DELIVER_FRAMING', 'a message is longer than the length prefix of the line can count');
+  if (bytesOf(parts) > framing.frameBytesMax)
+    throw new Fault('DELIVER_FRAMING', 'a message is longer than a frame on the line may be');
   const frame = assembled(framing, parts);
   if (strayMarkAt(frame, framing) !== -1)
     throw new Fault('DELIVER_FRAMING', 'a message holds what ends or begins a frame on the line');
@@ -30,12 +30,11 @@ export function framed(framing: Framing, ...parts: readonly Buffer[]): Buffer {
 }
 
 /**
- * One frame with a text of the switch's own, which always can be sent: what the prefix cannot count is cut off, and a mark inside, as an
+ * One frame with a text of the switch's own, which always can be sent: what passes `frameBytesMax` is cut off, and a mark inside, as an
  * echo of the sender's text may hold on a line with printable delimiters, goes out as a question mark.
  */
 export function framedText(framing: Framing, text: Buffer): Buffer {
-  const countable = framing.kind === 'length-prefix' ? text.subarray(0, countableMax(framing)) : text;
-  const frame = assembled(framing, [countable]);
+  const frame = assembled(framing, [text.subarray(0, framing.frameBytesMax)]);
   // Never the first byte of a delimiter, or the loop would not end.
   const instead = framing.kind === 'delimiter' && framing.delimiter.startsWith('?') ? ' ' : '?';
   for (let at = strayMarkAt(frame, framing); at !== -1; at = strayMarkAt(frame, framing))

@@ -6,7 +6,7 @@ const limits = {
     .int()
     .min(64)
     .max(1_048_576)
-    .describe('Most bytes of content; marks and prefix are not counted'),
+    .describe('Most bytes of content, in both directions; marks and prefix are not counted'),
   frameFaultsMax: z.int().min(1).max(10_000).describe('Faults a minute before the line is closed'),
 };
 const head = {

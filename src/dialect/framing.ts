@@ -1,6 +1,6 @@
 /** Limits every framing has. */
 type FrameLimits = {
-  /** Most bytes of one frame's content; marks and prefix are not counted. */
+  /** Most bytes of one frame's content, in both directions; marks and prefix are not counted. */
   readonly frameBytesMax: number;
   /** Framing faults a line may make in a minute before it is closed. */
   readonly frameFaultsMax: number;

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import type { z } from 'zod';
 import { CheckedFolder, deepFreeze } from '../dialect/checked-file.ts';
+import { Fault } from '../message/codes.ts';
 import { canonical } from './canonical.ts';
 import { checkLine, checkMembers, checkStations, mnemonicsOf, uniqueMap } from './cross-checks.ts';
 import {
@@ -92,6 +94,8 @@ export type Directory = {
  * Whether a line's dialect and framing exist is wiring's to check: it loads both.
  */
 export function loadDirectory(folder: string): Directory {
+  // Mostly a program that was started in another folder.
+  if (!existsSync(folder)) throw new Fault('DIRECTORY_INVALID', `there is no folder ${folder}`);
   const files = new CheckedFolder(folder, 'DIRECTORY_INVALID');
   const head = files.json('directory.json', directoryFile);
   const { agencies } = files.json('agencies.json', agenciesFile);

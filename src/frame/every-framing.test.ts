@@ -117,7 +117,8 @@ for (const { name, framing, wire, heldMax, telling } of spokenFramings) {
     const content = fc
       .array(fc.oneof(fc.constantFrom(...telling), fc.integer({ min: 0x20, max: 0x7e })), {
         minLength: 2,
-        maxLength: 60,
+        maxLength: 70,
+        size: 'max',
       })
       .map((list) => Buffer.from(list))
       // CR, LF and NUL before a content mean nothing on a line with a delimiter.

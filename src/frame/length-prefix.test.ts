@@ -39,8 +39,8 @@ test('a length of nothing is a sign of life: counted, no frame, no fault, and no
   assert.equal(decoder.keepAlives, 3);
   assert.equal(decoder.isInsideFrame, false);
   const counting = new FrameDecoder({ ...digits, countsSelf: true });
-  assert.deepEqual(told(counting.push(Buffer.from('0004'))), []);
-  assert.equal(counting.keepAlives, 1);
+  assert.deepEqual(told(counting.push(Buffer.from('000400000006AB'))), ['frame AB']);
+  assert.equal(counting.keepAlives, 2, 'nothing but itself, and zero');
 });
 
 test('a length that is no number, or less than the prefix it counts, is the last thing read', () => {
@@ -60,7 +60,7 @@ test('a length that is no number, or less than the prefix it counts, is the last
     assert.deepEqual(push(digits, text), ['frame A', 'FRAME_LENGTH!'], prefix);
     assert.deepEqual(push(digits, ...each(text)), ['frame A', 'FRAME_LENGTH!'], prefix);
   }
-  for (const prefix of ['0000', '0003'])
+  for (const prefix of ['0001', '0003'])
     assert.deepEqual(push({ ...digits, countsSelf: true }, `${prefix}AB0001B`), ['FRAME_LENGTH!'], prefix);
 });
 

@@ -86,12 +86,15 @@ export class LengthPrefixCutter implements Cutter {
     return stop;
   }
 
-  /** Bytes of content the prefix claims; undefined when it is no number, or less than the prefix it says it counts. */
+  /**
+   * Bytes of content the prefix claims; undefined when it is no number, or less than the prefix it says it counts. Zero is a sign of life
+   * there too: nobody can mean a frame by it.
+   */
   #claimedLength(): number | undefined {
     const { width, countsSelf } = this.#framing;
     const counted = this.#number();
-    const length = countsSelf && counted !== undefined ? counted - width : counted;
-    return length === undefined || length < 0 ? undefined : length;
+    if (!countsSelf || counted === undefined || counted === 0) return counted;
+    return counted < width ? undefined : counted - width;
   }
 
   #number(): number | undefined {

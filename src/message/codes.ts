@@ -60,6 +60,7 @@ export const codes = {
   ROUTE_DESTINATION_UNKNOWN: refusal('route', 'after-fix', '.19. DESTINATION UNKNOWN'),
   ROUTE_REGION_UNKNOWN: refusal('route', 'after-fix', '.19. REGION UNKNOWN'),
   ROUTE_GROUP_UNKNOWN: refusal('route', 'after-fix', '.19. GROUP UNKNOWN'),
+  ROUTE_DESTINATION_SENDER: refusal('route', 'after-fix', '.19. DESTINATION IS BEHIND THE LINE IT CAME FROM'),
   QUEUE_LANE_FULL: refusal('queue', 'same-message', '.71. DESTINATION QUEUE FULL, SEND AGAIN LATER'),
   QUEUE_MEMORY: refusal('queue', 'same-message', '.72. SYSTEM FULL, SEND AGAIN LATER'),
   DELIVER_EXPIRED: refusal('deliver', 'same-message', '.73. NOT DELIVERED IN TIME'),

@@ -1,9 +1,9 @@
 import { classAt, letter, lineEnd } from '../dialect/dialect.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Field } from '../message/message.ts';
-import type { Outcome, Refusal } from '../message/refusal.ts';
+import type { Outcome } from '../message/refusal.ts';
+import { period, refused } from './header-parts.ts';
 
-const period = 0x2e;
 const slash = 0x2f;
 const blank = 0x20;
 const codeLength = 3;
@@ -65,8 +65,4 @@ function trimmedEnd(bytes: Buffer, from: number, to: number): number {
 
 function isGap(bytes: Buffer, at: number): boolean {
   return bytes[at] === blank || (classAt(bytes, at) & lineEnd) !== 0;
-}
-
-function refused(refusal: Refusal): { readonly ok: false; readonly refusals: readonly [Refusal] } {
-  return { ok: false, refusals: [refusal] };
 }

@@ -93,5 +93,8 @@ test('a server that is not there is refused at start', async () => {
     onDown: nothing,
     onUp: nothing,
   } as const;
-  await assert.rejects(Queue.open({ ...options, url: 'redis://127.0.0.1:1' }));
+  await assert.rejects(Queue.open({ ...options, url: 'redis://:SECRETWORD@127.0.0.1:1' }), {
+    message:
+      'DURABILITY_UNCONFIRMED: no Redis answers at TENFOUR_REDIS_URL, it still loads, or it does not let us in',
+  });
 });

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { Fault } from '../message/codes.ts';
 import { confirmDurability, type DurabilityLevel } from './durability.ts';
 import { HotConnection } from './hot-connection.ts';
 import { type SlotKeys, slotKeys } from './keys.ts';
@@ -70,7 +71,12 @@ export class Queue {
     } catch (error) {
       side.disconnect();
       hot.close();
-      throw error;
+      if (error instanceof Fault) throw error;
+      // The library's own text may quote the address with its password.
+      throw new Fault(
+        'DURABILITY_UNCONFIRMED',
+        'no Redis answers at TENFOUR_REDIS_URL, it still loads, or it does not let us in',
+      );
     }
   }
 

@@ -94,12 +94,20 @@ export class SlotLook {
     };
   }
 
-  /** Audit pages after `afterId`, waiting up to `blockMs` for the first. Their sealed bodies are let go at once. */
+  /** Redis' clock. */
+  async nowMs(): Promise<number> {
+    const [seconds, micros] = await this.#redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  }
+
+  /**
+   * Audit pages after `afterId`, waiting up to `blockMs` for the first. Their sealed bodies are let go at once; `readBytes` counts them.
+   */
   async pages(
     afterId: string,
     countMax: number,
     blockMs: number,
-  ): Promise<readonly Omit<StreamPage, 'journal'>[]> {
+  ): Promise<readonly (Omit<StreamPage, 'journal'> & { readonly readBytes: number })[]> {
     const count = ['COUNT', countMax, 'BLOCK', blockMs] as const;
     const reply: unknown = await this.#following.callBuffer(
       'XREAD',
@@ -108,7 +116,11 @@ export class SlotLook {
       this.#keys.audit,
       afterId,
     );
-    return streamEntries(reply).map(([id, fields]) => ({ id, page: fields[1] ?? Buffer.alloc(0) }));
+    return streamEntries(reply).map(([id, fields]) => ({
+      id,
+      page: fields[1] ?? Buffer.alloc(0),
+      readBytes: fields.reduce((sum, { length }) => sum + length, 0),
+    }));
   }
 
   /** The number of the last page of each of these writers, 0 for one that is not known (any more). */

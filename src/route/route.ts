@@ -14,7 +14,8 @@ import { broadcastPlans, singlePlans } from './plans.ts';
  * its agency takes copies on, or both (the topic's first). Whatever reaches many becomes ONE broadcast plan, after those,
  * whose groups are the codes written with regions and all-points expanded, without repeats: a state named by itself and
  * through its region gets one copy (domain sheet 3.5). Last come the stations a broadcast reaches, one plan each with the
- * codes that reached it. `fromStation`, the sending line's, gets no copy of its own broadcast.
+ * codes that reached it. `fromStation`, the sending line's, gets no copy of its own broadcast. What a network hands on to
+ * nobody but itself is refused: sent back, it would come again.
  */
 export function route(
   message: ValidMessage,
@@ -23,6 +24,7 @@ export function route(
   fromStation: string,
 ): Outcome<readonly DeliveryPlan[]> {
   const key = dialect.keys.get(message.messageKey);
+  const sender = directory.stations.get(fromStation)?.agency;
   const refusals: Refusal[] = [];
   /** Code to what it reaches; a map keeps the order written and drops repeats. */
   const single = new Map<string, Reached>();
@@ -34,6 +36,10 @@ export function route(
       // What is implied stands nowhere: the message key is where it comes from.
       const length = isImplied ? message.messageKey.length : text.length;
       refusals.push({ code: reached, field: 'destination', offset, length });
+      continue;
+    }
+    if (message.isRelayed && reached.every(({ agencies }) => agencies.every((one) => one === sender))) {
+      refusals.push({ code: 'ROUTE_DESTINATION_SENDER', field: 'destination', offset, length: text.length });
       continue;
     }
     const isToMany = key !== undefined && kind !== undefined && isBroadcast(key, kind);

@@ -31,6 +31,7 @@ export const events = {
   'timed.fault': { level: 'warn', fields: ['code'] },
   'letter.dead': { level: 'warn', fields: ['lane', 'deliveryId', 'code', 'busCode'] },
   'recorder.finding': { level: 'error', fields: ['code', 'writer', 'page'] },
+  'recorder.waiting': { level: 'info', fields: ['heldForMs'] },
   'recorder.stalled': { level: 'error', fields: ['code'] },
 } as const satisfies Record<string, { level: Level; fields: readonly string[] }>;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -52,6 +53,32 @@ test('refuses a file that group or others may read', { skip: process.platform ==
   for (const mode of [0o640, 0o604, 0o620, 0o601]) {
     chmodSync(path, mode);
     assert.throws(() => readBusKeyFile(path), { code: 'CONFIG_INVALID', message: /chmod 600/ });
+  }
+});
+
+test('a file of root is for a process of the very group it belongs to', {
+  skip: process.getuid?.() === 0 ? false : 'only root can make such a file',
+}, () => {
+  const path = join(dir, 'roots.json');
+  writeFileSync(path, JSON.stringify({ format: 1, keys: [] }), { mode: 0o440 });
+  chmodSync(dir, 0o755);
+  /** What a process of this group, which is in group 4711 as well, is told. */
+  const told = (gid: number): string => {
+    const program = `
+      import { readBusKeyFile } from ${JSON.stringify(new URL('key-file.ts', import.meta.url).href)};
+      process.setgroups([4711]);
+      process.setgid(${String(gid)});
+      process.setuid(65532);
+      try { console.log(readBusKeyFile(${JSON.stringify(path)}).keys.length); } catch (error) { console.log(error.message); }`;
+    const args = ['--input-type=module', '--eval', program];
+    return spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout.trim();
+  };
+  chownSync(path, 0, 4711);
+  assert.equal(told(4711), '0');
+  assert.match(told(65532), /open to group or others/);
+  for (const mode of [0o460, 0o450, 0o444]) {
+    chmodSync(path, mode);
+    assert.match(told(4711), /open to group or others/, mode.toString(8));
   }
 });
 

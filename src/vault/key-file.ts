@@ -80,6 +80,17 @@ function readKeyFile<T>(path: string, schema: z.ZodType<T>): T {
 }
 
 function readJson(path: string): unknown {
+  const text = readPrivateFile(path);
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A JSON error quotes the text around it, which may be a key: no cause.
+    throw new Fault('CONFIG_INVALID', `key file ${path} is not JSON`);
+  }
+}
+
+/** The text of a file that holds a private key. Throws CONFIG_INVALID when others than we and root may read it, or past 1 MiB. */
+export function readPrivateFile(path: string): string {
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -87,19 +98,18 @@ function readJson(path: string): unknown {
     throw new Fault('CONFIG_INVALID', `key file ${path} cannot be opened`, { cause });
   }
   try {
-    const { mode, size, uid } = fstatSync(file);
-    // A file that only root can write may be read by our group: so a cluster mounts a secret for a process that is not root.
-    const isRoots = uid === 0 && process.getuid?.() !== 0;
+    const { mode, size, uid, gid } = fstatSync(file);
+    // A file of root may be read by our own group, not by any we are in: so a cluster mounts a secret for a process that is not root.
+    const isRoots = uid === 0 && process.getuid?.() !== 0 && gid === process.getgid?.();
     // Windows has no such bits; there the folder's access list must do.
     if (process.platform !== 'win32' && (mode & (isRoots ? 0o037 : 0o077)) !== 0) {
       throw new Fault('CONFIG_INVALID', `key file ${path} is open to group or others: chmod 600`);
     }
     if (size > fileBytesMax) throw new Fault('CONFIG_INVALID', `key file ${path} is longer than 1 MiB`);
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    // A JSON error quotes the text around it, which may be a key: no cause.
-    throw new Fault('CONFIG_INVALID', `key file ${path} is not JSON`);
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault('CONFIG_INVALID', `key file ${path} cannot be read`, { cause });
   } finally {
     closeSync(file);
   }

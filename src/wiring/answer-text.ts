@@ -1,4 +1,5 @@
 import { acceptedText, type Answered, refusalText } from '../acknowledge/acknowledge.ts';
+import { isUpstream } from '../directory/directory.ts';
 import type { FrameItem } from './inbound-item.ts';
 
 /** What a durable frame's sender is to be told; the text is made only where the line's confirmation calls for one. */
@@ -12,5 +13,11 @@ export const answerOf = (item: FrameItem, gatewayOri: string): Answered => {
     return { kind: 'accepted', text };
   }
   const text = () => refusalText({ bytes, message, refusals }, gatewayOri, from.dialect, at, count());
-  return { kind: item.isFramingFault ? 'framing-fault' : 'refused', text };
+  if (item.isFramingFault) return { kind: 'framing-fault', text };
+  return { kind: isReport(item) ? 'refused-report' : 'refused', text };
 };
+
+const isReport = ({ from, message }: FrameItem): boolean =>
+  message !== undefined &&
+  isUpstream(from.line) &&
+  from.dialect.keys.get(message.messageKey)?.kind === 'status';

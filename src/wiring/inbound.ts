@@ -278,7 +278,7 @@ export class Inbound implements SessionEvents {
     if (!session.isOpen) return;
     const answer = answerOf(item, directory.gatewayOri);
     for (const bytes of acknowledge(line.confirm, from.dialect.framing, answer)) session.write(bytes);
-    if (refusals.length > 0) this.#parts.stations.answered(from);
+    if (answer.kind === 'refused') this.#parts.stations.answered(from);
   }
 
   #tick(now: number): void {

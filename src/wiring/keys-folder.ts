@@ -4,6 +4,7 @@ import { createSigningKey, HeadSigner } from '../audit/signing.ts';
 import { Fault } from '../message/codes.ts';
 import { BusSealer } from '../vault/bus-sealer.ts';
 import { Fingerprints } from '../vault/fingerprints.ts';
+import { readPrivateFile } from '../vault/key-file.ts';
 import { createBusKeyFile, createStorageKeyFile, StorageVault } from '../vault/vault.ts';
 
 const STORAGE = 'storage.json';
@@ -40,7 +41,7 @@ export class KeysFolder {
   }
 
   signer(): HeadSigner {
-    return new HeadSigner(this.#read(join(this.#folder, SIGNING)));
+    return new HeadSigner(readPrivateFile(join(this.#folder, SIGNING)));
   }
 
   /** kid → PEM of every public audit key kept here. */

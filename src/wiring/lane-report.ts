@@ -18,6 +18,8 @@ export class LaneReport {
     this.#lane = lane;
     this.#log = log;
     this.#metrics = metrics;
+    // A counter that begins with its first 1 has not risen for Prometheus, and nobody would be told of a lane's first dead letter.
+    for (const outcome of ['dead', 'expired'] as const) metrics.delivered.inc({ lane, outcome }, 0);
   }
 
   get isHolding(): boolean {
@@ -42,8 +44,9 @@ export class LaneReport {
     this.#setHolding(false);
   }
 
-  /** The lane is no longer ours: whoever has it now tells whether it holds. */
+  /** The lane is no longer ours: whoever has it now tells whether it holds, and how much waits. */
   left(): void {
+    this.waiting(0);
     this.#setHolding(false);
   }
 

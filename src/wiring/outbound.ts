@@ -3,7 +3,7 @@ import { redisUrl } from '../config/redis-url.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
 import { type ReadyMessage, TopicBus } from '../deliver/deliver.ts';
-import { topicNames } from '../message/delivery.ts';
+import { stationLane, topicNames } from '../message/delivery.ts';
 import { BodyStore, Doorbell, type OwnedLanes, type Queue, ServerClock, TimedWork } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -75,6 +75,9 @@ export class Outbound {
       directoryVersion,
     });
     this.#expiry = new Expiry({ queue, lanes: this.#lanes, clock: this.#clock, notices, metrics });
+    // What expires on stations' lanes is counted here; a counter must be seen at 0 before it can be seen to rise.
+    for (const station of directory.stations.keys())
+      metrics.delivered.inc({ lane: stationLane(station), outcome: 'expired' }, 0);
     this.#topics = new Map(topicNames.map((lane) => [lane, this.#topicLane(lane, notices)]));
   }
 

@@ -20,16 +20,20 @@ export const startRecording = async (parts: {
   const lease = { leaseMs: config.LEASE_MS, marginMs: config.LEASE_MARGIN_MS };
   const stream = new PageStream(queue.hot, queue.blocking(), queue.keys, `recorder:${randomUUID()}`, lease);
   let isStopping = false;
+  const isOver = (): boolean => isStopping;
+  const waiting = (heldForMs: number): void => {
+    log.event('recorder.waiting', { heldForMs });
+  };
   let claiming: Promise<void> | undefined;
   /** One wait at a time, however often the recorder meets the fence meanwhile. */
   const claimAgain = (): void => {
-    claiming ??= claim(stream, () => isStopping)
+    claiming ??= claim(stream, isOver, waiting)
       .catch(() => undefined)
       .finally(() => {
         claiming = undefined;
       });
   };
-  await claim(stream, () => isStopping);
+  await claim(stream, isOver, waiting);
   let stalledBy = '';
   const recorder = new Recorder({
     // A small part of what lease and silence allow, so that leaving out a heartbeat never comes near either.
@@ -67,10 +71,16 @@ export const startRecording = async (parts: {
   };
 };
 
-const claim = async (stream: PageStream, isStopping: () => boolean): Promise<void> => {
-  while (!isStopping()) {
+/** `onWaiting` is told once: who starts a second recorder by mistake must not look at a program that says nothing. */
+const claim = async (
+  stream: PageStream,
+  isStopping: () => boolean,
+  onWaiting: (heldForMs: number) => void,
+): Promise<void> => {
+  for (let tries = 0; !isStopping(); tries += 1) {
     const heldForMs = await stream.claim();
     if (heldForMs === 0) return;
+    if (tries === 0) onWaiting(heldForMs);
     await sleep(Math.min(heldForMs, CLAIM_POLL_MS_MAX));
   }
 };

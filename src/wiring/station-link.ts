@@ -76,7 +76,10 @@ export class StationLink {
     this.#awaited = { sentCount, resolve, timer };
   }
 
-  /** A refusal message was written on the session. Where stations acknowledge those as well, the next acknowledgement is its. */
+  /**
+   * A refusal message was written on the session. Where stations acknowledge those as well, the next acknowledgement is its. Not to be
+   * called for a framing fault: on a link line that is told by a NAK, which nobody acknowledges.
+   */
   answered(): void {
     if (this.line.confirm !== 'link' || !this.line.outbound.answersAcked) return;
     if (this.#awaited === undefined) this.#answersBefore += 1;

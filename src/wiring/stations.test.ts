@@ -649,6 +649,13 @@ test('where a station acknowledges refusals as well, the ACK of a refusal confir
   assert.equal((await slot.waiting(link.lane)).length, 1, 'that was the second refusal');
   peer.ack();
   await waits(link.lane, 0);
+  // A frame that could not be read is told by a NAK alone, and nothing is to be acknowledged.
+  peer.write(Buffer.from([0x03]));
+  await until('the NAK', () => peer.controls.includes('NAK'));
+  await accept(link, 3);
+  await peer.gets(5);
+  peer.ack();
+  await waits(link.lane, 0);
 });
 
 test('a gateway drains though a line goes on sending, and leaves to the sender what came after that', async () => {

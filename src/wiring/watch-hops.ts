@@ -8,11 +8,7 @@ const ACCEPTED_MAX = 20_000;
 /** Codes are a closed table; a record of another version may know others. */
 const CODES_MAX = 256;
 
-type Accepted = {
-  readonly at: number;
-  readonly messageKey: string;
-  readonly broadcast: Broadcast | undefined;
-};
+type Accepted = { readonly at: number; readonly messageKey: string };
 
 /** What the audit record told: the last hops, the last broadcasts and their audience, when each station was last heard of. */
 export class HopsSeen {
@@ -37,9 +33,8 @@ export class HopsSeen {
     switch (record.e) {
       case 'accept': {
         const { id, t: at, mke: messageKey, line: where } = record;
-        const broadcast = Broadcast.is(record) ? new Broadcast(record) : undefined;
-        this.#remember(id, { at, messageKey, broadcast });
-        if (broadcast !== undefined) keepNewest(this.#broadcasts, broadcast, broadcastsMax);
+        this.#remember(id, { at, messageKey });
+        if (Broadcast.is(record)) keepNewest(this.#broadcasts, new Broadcast(record), broadcastsMax);
         later(this.#lastFromAt, this.#stations, record.station, at);
         if (!isHistory) this.messages += 1;
         this.#hop({
@@ -95,7 +90,7 @@ export class HopsSeen {
         this.#after('notice', messageOf(record.of), record.t, record.lane, record.code);
         return;
       case 'redrive':
-        this.#accepted.get(messageOf(record.d))?.broadcast?.redriven(record.d);
+        this.#broadcast(messageOf(record.d))?.redriven(record.d);
         this.#after('redriven', messageOf(record.d), record.t, record.lane, undefined);
         return;
       default:
@@ -126,8 +121,7 @@ export class HopsSeen {
   #deliver(record: DeliverRecord): void {
     const { d, lane, o, st, code } = record;
     const id = messageOf(d);
-    const broadcast = this.#accepted.get(id)?.broadcast;
-    broadcast?.settled(record);
+    this.#broadcast(id)?.settled(record);
     const hasReached = o === 'delivered' || o === 'sentUnconfirmed';
     if (hasReached && isStationLane(lane))
       later(this.#lastToAt, this.#stations, lane.slice(stationLane('').length), st);
@@ -144,6 +138,11 @@ export class HopsSeen {
     const accepted = this.#accepted.get(messageId);
     const afterMs = accepted === undefined ? undefined : Math.max(0, at - accepted.at);
     this.#hop({ at, messageId, what, messageKey: accepted?.messageKey ?? '', where, code, afterMs });
+  }
+
+  /** Of those shown alone: their audiences are too large to be remembered with every acceptance. */
+  #broadcast(id: string): Broadcast | undefined {
+    return this.#broadcasts.find(({ messageId }) => messageId === id);
   }
 
   #hop(hop: HopSeen): void {

@@ -32,8 +32,9 @@ export class PagesSeen {
   /** The last page of each writer, the longest silent first. */
   readonly #last = new Map<string, number>();
   readonly #pause = new Pause();
-  #afterId = '0-0';
-  #beganAtMs = 0;
+  #afterId = '';
+  /** By Redis' clock, as the ids of the stream are; our own may be another. Unknown until Redis was there. */
+  #beganAtMs = Infinity;
   #pageBytes = 64 * 1024;
   #isStopping = false;
   #running: Promise<void> | undefined;
@@ -50,8 +51,6 @@ export class PagesSeen {
 
   /** Takes up what is at the end of the record on disk, and follows the stream from there. */
   async start(): Promise<void> {
-    this.#beganAtMs = Date.now();
-    this.#afterId = `${String(this.#beganAtMs - BACK_MS)}-0`;
     await this.#readDisk(true);
     this.#running = this.#run();
   }
@@ -78,13 +77,17 @@ export class PagesSeen {
   /** True when nothing came. Then it is also asked whether a writer wrote what nobody will show us: no later page need ever come. */
   async #round(wasQuiet: boolean): Promise<boolean> {
     const { slot } = this.#options;
+    if (this.#afterId === '') {
+      this.#beganAtMs = await slot.nowMs();
+      this.#afterId = `${String(this.#beganAtMs - BACK_MS)}-0`;
+    }
     const before = wasQuiet ? await slot.lastPages([...this.#last.keys()]) : undefined;
     const countMax = Math.max(1, Math.min(PAGES_A_READ_MAX, Math.floor(BATCH_BYTES_MAX / this.#pageBytes)));
     const entries = await slot.pages(this.#afterId, countMax, BLOCK_MS);
-    for (const { id, page } of entries) {
+    for (const { id, page, readBytes } of entries) {
       await this.#next(page, Number(id.split('-', 1)[0]) < this.#beganAtMs);
       this.#afterId = id;
-      this.#pageBytes = Math.max(1024, (this.#pageBytes + page.length) / 2);
+      this.#pageBytes = Math.max(1024, (this.#pageBytes + readBytes) / 2);
     }
     // What was written before an empty read is not in the stream any more.
     if (entries.length === 0 && before !== undefined) await this.#seek(before);
@@ -97,8 +100,6 @@ export class PagesSeen {
     const { w, n } = header;
     const isNext = (): boolean => (this.#last.get(w) ?? 0) >= n - 1;
     if (!isNext()) await this.#readDisk(false);
-    // The first page of a writer that we see may be any: what went before is history.
-    if (!isNext() && this.#last.has(w) && !isHistory) this.#miss(n - 1 - (this.#last.get(w) ?? 0));
     this.#take(page, isHistory);
   }
 
@@ -131,7 +132,10 @@ export class PagesSeen {
     const read = readHeader(page);
     if (read === null) return;
     const { w, n } = read.header;
-    if (n <= (this.#last.get(w) ?? 0)) return;
+    const last = this.#last.get(w);
+    if (last !== undefined && n <= last) return;
+    // The first page of a writer that we see may be any: what went before is history. On disk only the newest are read.
+    if (last !== undefined && n > last + 1 && !isHistory) this.#miss(n - 1 - last);
     this.#last.delete(w);
     this.#last.set(w, n);
     if (this.#last.size > WRITERS_MAX) this.#last.delete([...this.#last.keys()][0] ?? '');

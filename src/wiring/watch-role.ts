@@ -35,7 +35,7 @@ export const startBoard = async (config: Config): Promise<Role> => {
     readiness: () => ({ ready: reasons().length === 0, reasons: reasons() }),
     picture: () => watch.picture(),
     onPicture: (listener) => watch.onPicture(listener),
-    trace: (id) => desk.trace(id),
+    trace: (id, isGone) => desk.trace(id, isGone),
   });
   shared.reasons = reasons;
   log.event('process.started', {

@@ -64,6 +64,16 @@ const records: readonly AuditRecord[] = [
   { e: 'redrive', d: 'ggg-1-0', lane: patrol, cls: 4, generation: 2, mid: 'x', by: 'SOMEBODY', t: t + 100 },
   { ...settled, o: 'expired', code: 'DELIVER_EXPIRED', t: 0, st: t + 900 },
   { e: 'duplicate', id: 'ggg-3', ...header, t: t + 950, of: 'ggg-1' },
+  {
+    e: 'accept',
+    id: 'ggg-4',
+    ...header,
+    deliveries: [
+      { d: 'ggg-4-0', lane: 'broadcast', dest: '', groups: ['NV'], to: [] },
+      { d: 'ggg-4-1', lane: patrol, dest: '', groups: ['NV'], to: [] },
+    ],
+  },
+  { ...settled, d: 'ggg-4-0', lane: 'broadcast', o: 'delivered', t: t + 5, st: t + 60 },
 ];
 
 before(async () => {
@@ -103,6 +113,20 @@ test('a message becomes bars: rooms, storing, waiting, delivering and moments, w
   assert.doesNotMatch(JSON.stringify(view), /SOMEBODY|TERMINAL|INCIDENT/);
 });
 
+test('what no record says has ended still waits, and is told of; of one delivery asked for only itself', async () => {
+  const open = { of: patrol, startMs: 0, endMs: 60, says: 'still waits, by the record' };
+  const [whole, settledOne] = [
+    await new TraceDesk(config).trace('ggg-4'),
+    await new TraceDesk(config).trace('ggg-4-0'),
+  ];
+  assert.ok(typeof whole !== 'string' && typeof settledOne !== 'string');
+  assert.equal(whole.waiting, 1);
+  assert.partialDeepStrictEqual(whole.bars.at(-1), open);
+  assert.deepEqual([settledOne.waiting, settledOne.bars.at(-1)?.says], [0, 'delivered']);
+  const redriven = await new TraceDesk(config).trace('ggg-1');
+  assert.ok(typeof redriven !== 'string' && redriven.waiting === 0);
+});
+
 test('a refused message has the rooms it came through and why it was refused', async () => {
   const view = await new TraceDesk(config).trace('ggg-2');
   assert.ok(typeof view !== 'string');
@@ -114,6 +138,7 @@ test('what is not there is not found; a search that takes too long ends; only tw
   const desk = new TraceDesk(config);
   assert.equal(await desk.trace('ggg-9'), 'NOT_FOUND');
   assert.equal(await new TraceDesk(config, -1).trace('ggg-1'), 'TOO_LONG');
+  assert.equal(await desk.trace('ggg-1', () => true), 'TOO_LONG', 'nobody waits for it');
   const views = await Promise.all([desk.trace('ggg-1'), desk.trace('ggg-2'), desk.trace('ggg-1')]);
   assert.deepEqual(
     views.map((view) => (typeof view === 'string' ? view : 'view')),

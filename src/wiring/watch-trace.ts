@@ -19,22 +19,24 @@ export class TraceDesk {
     this.#msMax = msMax;
   }
 
-  async trace(id: string): Promise<TraceView | NoTrace> {
+  /** `isGone`: whoever asked waits no longer, so the search may end. */
+  async trace(id: string, isGone: () => boolean = () => false): Promise<TraceView | NoTrace> {
     if (this.#running >= AT_ONCE_MAX) return 'BUSY';
     this.#running += 1;
     try {
-      return await this.#trace(id);
+      return await this.#trace(id, isGone);
     } finally {
       this.#running -= 1;
     }
   }
 
-  async #trace(id: string): Promise<TraceView | NoTrace> {
+  async #trace(id: string, isGone: () => boolean): Promise<TraceView | NoTrace> {
     const until = performance.now() + this.#msMax;
+    const isOver = (): boolean => performance.now() > until || isGone();
     const record = await openRecord(this.#config);
     try {
       const result = await trace(
-        record.sources.map((source) => inTime(source, until)),
+        record.sources.map((source) => inTime(source, isOver)),
         id,
       );
       return result.records.length === 0 ? 'NOT_FOUND' : viewOf(result);
@@ -51,17 +53,17 @@ class TooLong extends Error {
   override readonly name = 'TooLong';
 }
 
-const inTime = (source: AuditSource, until: number): AuditSource => ({
+const inTime = (source: AuditSource, isOver: () => boolean): AuditSource => ({
   async *[Symbol.asyncIterator]() {
     for await (const item of source) {
-      if (performance.now() > until) throw new TooLong();
+      if (isOver()) throw new TooLong();
       yield item;
     }
   },
 });
 
 /** The start is the message's receipt; of a delivery whose acceptance is not on the record, the first thing that is. */
-const viewOf = ({ id, messageId, records, isCut }: TraceResult): TraceView => {
+const viewOf = ({ id, messageId, deliveries, records, isCut }: TraceResult): TraceView => {
   const origin = records.find(({ record }) => record.e === 'accept' || record.e === 'refuse')?.record;
   const startedAt = origin !== undefined && 't' in origin ? origin.t : Math.min(...records.map(timeOf));
   // By delivery: when it began to wait, if it was put back on its lane.
@@ -73,6 +75,13 @@ const viewOf = ({ id, messageId, records, isCut }: TraceResult): TraceView => {
     return barsOf(traced, startedAt, waitsFrom ?? startedAt);
   });
   const header = origin?.e === 'accept' || origin?.e === 'refuse' ? origin : undefined;
+  // Without them a message that some have and some wait for would look as if it were all done. What was cut off may hold their end.
+  const waiting = isCut ? [] : openOf(records, new Set(deliveries));
+  const lastMs = Math.max(0, ...bars.map(({ endMs }) => endMs));
+  for (const { d, lane, proof } of waiting) {
+    const startMs = Math.max(0, (putBackAt.get(d) ?? startedAt) - startedAt);
+    bars.push({ stage: 'wait', of: lane, startMs, endMs: lastMs, says: 'still waits, by the record', proof });
+  }
   return {
     messageId: messageId === '' ? id : messageId,
     messageKey: header?.mke ?? '',
@@ -80,21 +89,42 @@ const viewOf = ({ id, messageId, records, isCut }: TraceResult): TraceView => {
     line: header?.line ?? '',
     startedAt,
     bars: bars.slice(0, barsMax),
+    waiting: waiting.length,
     isCut: isCut || bars.length > barsMax,
   };
 };
+
+type Open = { readonly d: string; readonly lane: string; readonly proof: string };
+
+/** Of these deliveries those that were accepted or put back, and nothing says since that they came to an end. */
+const openOf = (records: readonly TracedRecord[], asked: ReadonlySet<string>): readonly Open[] => {
+  const open = new Map<string, Open>();
+  // First, whatever its place: a courier's clock may be behind the gateway's.
+  for (const traced of records)
+    if (traced.record.e === 'accept')
+      for (const { d, lane } of traced.record.deliveries)
+        if (asked.has(d)) open.set(d, { d, lane, proof: proofOf(traced) });
+  for (const traced of records) {
+    const { record } = traced;
+    if (record.e === 'redrive')
+      open.set(record.d, { d: record.d, lane: record.lane, proof: proofOf(traced) });
+    // What was diverted is still on its way.
+    if (record.e === 'deliver' && record.o !== 'divertedOut') open.delete(record.d);
+  }
+  return [...open.values()];
+};
+
+const proofOf = ({ writer, n, head }: TracedRecord): string =>
+  `page ${String(n)} of ${writer}, ${head.slice(0, 12)}`;
 
 const timeOf = ({ record, t }: TracedRecord): number => {
   if (record.e === 'deliver') return record.t === 0 ? record.st : record.t;
   return 't' in record ? record.t : t;
 };
 
-const barsOf = (
-  { record, writer, n, head, t: pageAt }: TracedRecord,
-  startedAt: number,
-  waitsFrom: number,
-): readonly TraceBar[] => {
-  const proof = `page ${String(n)} of ${writer}, ${head.slice(0, 12)}`;
+const barsOf = (traced: TracedRecord, startedAt: number, waitsFrom: number): readonly TraceBar[] => {
+  const { record, t: pageAt } = traced;
+  const proof = proofOf(traced);
   const moment = (stage: string, of: string, at: number, says: string): TraceBar => {
     const ms = Math.max(0, at - startedAt);
     return { stage, of, startMs: ms, endMs: ms, says, proof };

@@ -284,9 +284,39 @@ test('a page that left the stream unread is found on disk; without a folder it i
   await pages.add(accepted('ggg-4'));
   const whole = await shows(withFolder, 'all four', ({ hops }) => hops.length === 4);
   assert.deepEqual([whole.warnings, whole.record.pagesSeen, whole.record.pagesMissed], [[], 4, 0]);
+  assert.equal(whole.record.missedAt, undefined);
   const holed = await shows(without, 'the last', ({ hops }) => hops.length === 2);
   assert.deepEqual(holed.record.pagesMissed, 2);
+  const { missedAt = 0 } = holed.record;
+  assert.ok(missedAt > holed.at - 5000 && missedAt <= holed.at, String(missedAt));
   await shows(without, 'said so', ({ warnings }) => warnings.includes('PAGES_MISSED'));
+});
+
+test('pages are followed by the clock of Redis, though ours is ten minutes ahead or behind', async ({
+  mock,
+}) => {
+  const now = Date.now;
+  for (const [at, aheadMs] of [600_000, -600_000].entries()) {
+    const clock = mock.method(Date, 'now', () => now() + aheadMs);
+    const watch = await open();
+    await new Pages(`gg${String(at)}`).add(accepted(`gg${String(at)}-1`));
+    const { record: seen } = await shows(watch, 'the hop', ({ hops }) => hops.length > at);
+    clock.mock.restore();
+    assert.equal(seen.pagesSeen, 1);
+  }
+});
+
+test('a page that is not on disk either is missed, whatever stands behind it there', async () => {
+  const pages = new Pages('ggg');
+  const watch = await open({ recordFolder: record });
+  await onDisk(await pages.add(accepted('ggg-1')));
+  await shows(watch, 'the first', ({ hops }) => hops.length === 1);
+  pages.make(accepted('ggg-2'));
+  await onDisk(pages.make(accepted('ggg-3')));
+  await pages.add(accepted('ggg-4'));
+  const holed = await shows(watch, 'the last', ({ hops }) => hops.length === 3);
+  assert.equal(holed.record.pagesMissed, 1);
+  await shows(watch, 'said so', ({ warnings }) => warnings.includes('PAGES_MISSED'));
 });
 
 test('a last page that nobody follows up is missed too, once its writer is asked', async () => {

@@ -135,7 +135,7 @@ export class Watch {
     const { atMs: at, deadLetters, auditPages: pagesWaiting, recorderSeenAtMs } = sight;
     const looks = new Map(sight.lanes.map((look) => [look.lane, look]));
     const lanes = sight.lanes.map((look) => laneState(look, at)).toSorted(topicsFirst);
-    const { seen: pagesSeen, missed: pagesMissed } = this.#pages;
+    const { seen: pagesSeen, missed: pagesMissed, missedAt } = this.#pages;
     return {
       at,
       ageMs: 0,
@@ -152,6 +152,7 @@ export class Watch {
         deadLetters,
         pagesSeen,
         pagesMissed,
+        missedAt: pagesMissed === 0 ? undefined : Math.round(at - (performance.now() - missedAt)),
       },
     };
   }
@@ -265,5 +266,12 @@ const nothing: Picture = {
   stations: [],
   hops: [],
   broadcasts: [],
-  record: { pagesWaiting: 0, recorderSeenAt: undefined, deadLetters: 0, pagesSeen: 0, pagesMissed: 0 },
+  record: {
+    pagesWaiting: 0,
+    recorderSeenAt: undefined,
+    deadLetters: 0,
+    pagesSeen: 0,
+    pagesMissed: 0,
+    missedAt: undefined,
+  },
 };

@@ -25,8 +25,11 @@ export type Service = {
   readonly security_opt?: readonly string[];
   readonly tmpfs?: readonly string[];
   readonly stop_grace_period?: string;
+  readonly pids_limit?: number;
   readonly deploy?: {
-    readonly resources: { readonly limits: { readonly cpus: string; readonly memory: string } };
+    readonly resources: {
+      readonly limits: { readonly cpus: string; readonly memory: string; readonly pids?: number };
+    };
   };
 };
 export type Compose = {

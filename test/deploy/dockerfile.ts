@@ -58,6 +58,7 @@ export function environmentOf(stage: Stage): Readonly<Record<string, string>> {
 /** Flags, sources and destination of a COPY. */
 export function copyOf(text: string): {
   readonly from: string | undefined;
+  readonly owner: string | undefined;
   readonly sources: readonly string[];
   readonly to: string;
 } {
@@ -65,9 +66,10 @@ export function copyOf(text: string): {
   const flags = words.filter((word) => word.startsWith('--'));
   const paths = words.slice(flags.length);
   const to = paths.at(-1);
-  if (to === undefined || paths.length < 2 || flags.some((flag) => !flag.startsWith('--from=')))
+  if (to === undefined || paths.length < 2 || flags.some((flag) => !/^--(from|chown)=./.test(flag)))
     throw new Error(`COPY ${text}`);
-  return { from: flags[0]?.slice('--from='.length), sources: paths.slice(0, -1), to };
+  const flag = (name: string) => flags.find((one) => one.startsWith(name))?.slice(name.length);
+  return { from: flag('--from='), owner: flag('--chown='), sources: paths.slice(0, -1), to };
 }
 
 function stageOf(rest: string, globals: ReadonlyMap<string, string>) {

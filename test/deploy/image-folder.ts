@@ -81,8 +81,9 @@ const runs: Readonly<Record<string, (folder: string, workdir: string) => void>> 
     // Without a warm cache: what the lock file calls production, from what is installed.
     if (status !== 0) copyProductionPackages(workdir);
   },
-  'install -d -m 0700 -o 65532 -g 65532 /state/keys /state/record': (folder) => {
-    for (const name of ['keys', 'record']) mkdirSync(join(folder, 'state', name), { recursive: true });
+  'install -d -m 0700 -o 65532 -g 65532 /state/keys /state/keys/audit-public /state/record': (folder) => {
+    for (const name of ['keys/audit-public', 'record'])
+      mkdirSync(join(folder, 'state', name), { recursive: true });
   },
 };
 

@@ -21,7 +21,9 @@ const TOKEN =
 const GROUPING = new Set(['by', 'without', 'on', 'ignoring', 'group_left', 'group_right']);
 const WORDS = new Set([...GROUPING, 'and', 'or', 'unless', 'bool', 'offset']);
 const FUNCTIONS = new Set(
-  'sum max min avg count rate increase changes histogram_quantile time label_replace delta absent'.split(' '),
+  'sum max min avg count rate increase changes max_over_time histogram_quantile time label_replace delta absent'.split(
+    ' ',
+  ),
 );
 
 export function readExpression(text: string): Reads {

@@ -87,11 +87,12 @@ export async function busStats(site: Site): Promise<BusStats> {
 export async function untilDelivered(site: Site, msMax = 30_000): Promise<void> {
   const deadline = performance.now() + msMax;
   for (;;) {
+    // First the lanes, then the bus: what leaves a lane between the two is seen there.
+    const { lanes } = await readLedger(site);
     const { subscriptions } = await busStats(site);
     const atBus = Object.entries(subscriptions).filter(
       ([name, { active, locked }]) => name.endsWith('/all') && active + locked > 0,
     );
-    const { lanes } = await readLedger(site);
     const waiting = Object.values(lanes).reduce((sum, lane) => sum + lane.waiting, 0);
     if (atBus.length === 0 && waiting === 0) return;
     if (performance.now() > deadline)

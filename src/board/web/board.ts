@@ -32,16 +32,15 @@ const alarm = byId('alarm');
 let last: Picture | undefined;
 
 const stream = new PictureStream((picture) => {
-  last = picture;
   for (const part of parts) part.show(picture);
+  last = picture;
   announcer.picture(picture);
 }, showLive);
 stream.start();
 
 /** Three words, each with a shape: LIVE, REDIS DOWN, NOT LIVE. */
-function showLive({ state }: Live): void {
-  if (state === 'waiting' || last === undefined) return;
-  const isDown = last.warnings.includes('REDIS_DOWN');
+function showLive(state: Live): void {
+  const isDown = last?.warnings.includes('REDIS_DOWN') === true;
   const now = state === 'lost' ? 'lost' : isDown ? 'down' : 'live';
   const { shape, word } = words[now];
   mark(live, 'state', now);
@@ -49,7 +48,8 @@ function showLive({ state }: Live): void {
   live.querySelector('use')?.setAttribute('href', `#shape-${shape}`);
   write(byId('live-word'), word);
   document.title = now === 'live' ? 'tenfour board' : `${word} – tenfour board`;
-  write(byId('live-text'), last.at === 0 ? '' : timeOf(last.at));
+  const at = last?.at ?? 0;
+  write(byId('live-text'), at === 0 ? '' : timeOf(at));
   alarm.hidden = now === 'live';
   if (now === 'live') {
     announcer.alarm('');
@@ -57,7 +57,7 @@ function showLive({ state }: Live): void {
   }
   if (now === 'lost') charts.gap();
   announcer.alarm(words[now].says);
-  const old = last.at === 0 ? 'There is no picture yet.' : `What you see is ${spanOf(stream.ageMs)} old.`;
+  const old = at === 0 ? 'There is no picture yet.' : `What you see is ${spanOf(stream.ageMs)} old.`;
   write(alarm, `${words[now].says} ${old}`);
 }
 
@@ -71,14 +71,14 @@ const words = {
   lost: {
     shape: 'away',
     word: 'NOT LIVE',
-    says: 'The board does not answer: this page is not live. Trying again.',
+    says: 'The board sends nothing here: this page is not live. Trying again.',
   },
 } as const;
 
 function showNotes({ warnings, record }: Picture): void {
   const says: Readonly<Record<string, string>> = {
-    PAGES_MISSED: `Some hops of the last minute were not seen (${manyOf(record.pagesMissed, 'page')} in all); figures of lanes are exact.`,
-    RECORDER_SILENT: 'The recorder is silent: soon nothing will be accepted.',
+    PAGES_MISSED: `Not all of the last minute was seen (${manyOf(record.pagesMissed, 'page')} in all): hops, audiences, messages and refusals lack. What waits is exact.`,
+    RECORDER_SILENT: 'The recorder is silent: unless it comes back within its limit, nothing is accepted.',
     LANES_CUT: 'There are more lanes than are shown.',
   };
   const notes = byId('notes');

@@ -1,6 +1,6 @@
 import type { BroadcastSeen, Listener, ListenerState, Picture } from '../picture.ts';
 import { byId, element, idButton, mark, type Row, Rows, Shape, write } from './elements.ts';
-import { countOf, exactOf, manyOf, timeOf } from './words.ts';
+import { countOf, exactOf, timeOf } from './words.ts';
 
 const states = ['delivered', 'unconfirmed', 'waiting', 'expired', 'dead'] as const satisfies ListenerState[];
 const words = {
@@ -11,7 +11,9 @@ const words = {
   dead: 'could not be delivered',
 } as const satisfies Record<ListenerState, string>;
 
-type Shown = BroadcastSeen & { readonly isNewest: boolean };
+/** `isDoubtful`: parts of the record went by unseen since it was accepted. */
+type Shown = BroadcastSeen & { readonly isNewest: boolean; readonly isDoubtful: boolean };
+type ListenerShown = Listener & { readonly isDoubtful: boolean };
 
 /** The last broadcasts with their audience: who has it, who waits for it, after how long. */
 export class Broadcasts {
@@ -26,8 +28,13 @@ export class Broadcasts {
     );
   }
 
-  show({ broadcasts }: Picture): void {
-    this.#rows.show(broadcasts.map((one, at) => ({ ...one, isNewest: at === 0 })));
+  show({ broadcasts, record: { missedAt = 0 } }: Picture): void {
+    const shown = broadcasts.map((one, at) => ({
+      ...one,
+      isNewest: at === 0,
+      isDoubtful: one.acceptedAt <= missedAt,
+    }));
+    this.#rows.show(shown);
     this.#none.hidden = broadcasts.length > 0;
   }
 }
@@ -62,47 +69,51 @@ const card = (first: Shown, onTrace: (id: string) => void): Row<Shown> => {
   const [audience, more] = [element('ul', 'audience'), element('p', 'more')];
   details.append(summary, audience, more);
   root.append(head, details);
-  const listeners = new Rows<Listener>(audience, ({ kind, name }) => `${kind} ${name}`, listener);
+  const listeners = new Rows<ListenerShown>(audience, ({ kind, name }) => `${kind} ${name}`, listener);
   let isReaders = false;
   summary.addEventListener('click', () => {
     isReaders = true;
   });
   return {
     root,
-    update: ({ tally, audience: shown, isNewest }) => {
+    update: ({ tally, audience: shown, isNewest, isDoubtful }) => {
       const all = states.reduce((total, state) => total + tally[state], 0);
       const isDone = tally.delivered === all;
       const worst = states.findLast((state) => tally[state] > 0) ?? 'waiting';
       shape.set(worst);
       mark(summary, 'state', worst);
-      write(sum, sumOf(tally, all));
+      write(sum, sumOf(tally, all, isDoubtful));
       for (const { state, bar } of bars)
         bar.style.width = `${String(all === 0 ? 0 : (tally[state] / all) * 100)}%`;
-      listeners.show(shown);
-      write(more, all > shown.length ? `and ${manyOf(all - shown.length, 'more')}` : '');
+      listeners.show(shown.map((one) => ({ ...one, isDoubtful })));
+      write(more, all > shown.length ? `and ${countOf(all - shown.length)} more` : '');
       // Whoever does not have it is shown without being asked for, until the reader has a wish of his own.
       if (!isReaders) details.open = isNewest || !isDone;
     },
   };
 };
 
-const sumOf = (tally: BroadcastSeen['tally'], all: number): string => {
+const wordOf = (state: ListenerState, isDoubtful: boolean): string =>
+  state === 'waiting' && isDoubtful ? 'waits, or its end was not seen' : words[state];
+
+const sumOf = (tally: BroadcastSeen['tally'], all: number, isDoubtful: boolean): string => {
   const rest = states.filter((state) => state !== 'delivered' && tally[state] > 0);
-  const parts = rest.map((state) => `${countOf(tally[state])} ${words[state]}`);
+  const parts = rest.map((state) => `${countOf(tally[state])} ${wordOf(state, isDoubtful)}`);
   const verb = tally.delivered === 1 ? 'has' : 'have';
   return [`${countOf(tally.delivered)} of ${countOf(all)} ${verb} it`, ...parts].join(' · ');
 };
 
-const listener = ({ name, kind }: Listener): Row<Listener> => {
+const listener = ({ name, kind }: ListenerShown): Row<ListenerShown> => {
   const root = element('li', 'listener');
   const [shape, word] = [new Shape(), element('span', 'word')];
   root.append(shape.root, element('span', 'name', kind === 'station' ? name : `topic ${name}`), word);
   return {
     root,
-    update: ({ state, afterMs }) => {
+    update: ({ state, afterMs, isDoubtful }) => {
       mark(root, 'state', state);
       shape.set(state);
-      write(word, afterMs === undefined ? words[state] : `${words[state]}, ${exactOf(afterMs)}`);
+      const says = wordOf(state, isDoubtful);
+      write(word, afterMs === undefined ? says : `${says}, ${exactOf(afterMs)}`);
     },
   };
 };

@@ -49,9 +49,9 @@ export const idButton = (
 ): { root: HTMLButtonElement; set: (id: string) => void } => {
   const root = element('button', 'id');
   root.type = 'button';
-  let shown = '';
+  let shown: string | undefined;
   root.addEventListener('click', () => {
-    onTrace(shown);
+    onTrace(shown ?? '');
   });
   return {
     root,

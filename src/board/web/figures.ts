@@ -11,14 +11,18 @@ const figures: Readonly<Record<string, (picture: Picture) => Figure>> = {
     const oldest = Math.max(0, ...lanes.map(({ oldestAgeMs }) => oldestAgeMs));
     return { value: oldest === 0 ? '–' : spanOf(oldest) };
   },
-  'messages a second': ({ rates }) => ({ value: rateOf(rates.messages) }),
-  'copies out a second': ({ rates }) => ({ value: rateOf(rates.delivered) }),
-  'refused a second': ({ rates }) => ({ value: rateOf(rates.refused) }),
+  'messages / s': ({ rates }) => ({ value: rateOf(rates.messages) }),
+  'copies out / s': ({ rates }) => ({ value: rateOf(rates.delivered) }),
+  'refused / s': ({ rates }) => ({ value: rateOf(rates.refused) }),
   'dead letters': ({ record }) => ({ value: countOf(record.deadLetters), isBad: record.deadLetters > 0 }),
   books: ({ books }) =>
     books.imbalance === 0
       ? { value: 'balanced' }
       : { value: `OFF BY ${countOf(books.imbalance)}`, isBad: true },
+  courier: ({ lanes }) => {
+    const isBad = lanes.some(({ end, isOwned }) => end === 'topic' && !isOwned);
+    return { value: isBad ? 'NONE' : 'working', isBad };
+  },
   recorder: ({ record, at, warnings }) => {
     const isBad = warnings.includes('RECORDER_SILENT');
     if (record.recorderSeenAt === undefined) return { value: 'NEVER SEEN', isBad: true };

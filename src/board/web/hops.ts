@@ -8,15 +8,21 @@ export class Hops {
   readonly #held = byId('hops-held');
   readonly #none = byId('hops-none');
   readonly #rows: Rows<HopSeen>;
+  #heldAt: string | undefined;
 
   constructor(onTrace: (id: string) => void) {
     this.#rows = new Rows<HopSeen>(this.#list, keyOf, (hop) => row(hop, onTrace));
   }
 
-  show({ hops }: Picture): void {
+  show({ hops, at }: Picture): void {
     const isHeld = this.#list.matches(':hover') || this.#list.contains(document.activeElement);
-    write(this.#held, isHeld ? 'held while you are in the list' : '');
-    if (isHeld) return;
+    if (isHeld) {
+      this.#heldAt ??= timeOf(at);
+      write(this.#held, `held since ${this.#heldAt}, while you are in the list`);
+      return;
+    }
+    this.#heldAt = undefined;
+    write(this.#held, '');
     this.#rows.show(hops);
     this.#none.hidden = hops.length > 0;
   }

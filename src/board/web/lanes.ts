@@ -34,7 +34,7 @@ const row = ({ lane, end }: LaneState): Row<LaneState> => {
     root,
     update: (state) => {
       write(served, servedOf(state));
-      mark(served, 'served', state.isOwned ? 'yes' : 'no');
+      mark(served, 'served', state.isOwned ? 'yes' : state.end === 'topic' ? 'missing' : 'no');
       write(waiting, countOf(state.waiting));
       mark(root, 'waits', state.waiting > 0 ? 'yes' : 'no');
       write(oldest, state.waiting > 0 ? spanOf(state.oldestAgeMs) : '–');

@@ -9,11 +9,15 @@ const words = {
   never: 'NEVER SEEN',
 } as const satisfies Record<StationState['word'], string>;
 
+/** Named above the tiles, those for whom something waits first; of hundreds those amiss may be far down. */
+const AMISS_MAX = 12;
+
 type Shown = StationState & { readonly at: number };
 
 /** A tile a station, always in the same order: who looks for one knows where it is. */
 export class Stations {
   readonly #sum = byId('stations-sum');
+  readonly #amiss = byId('stations-amiss');
   readonly #rows = new Rows<Shown>(byId('station-tiles'), ({ station }) => station, tile);
 
   show({ stations, at }: Picture): void {
@@ -25,8 +29,17 @@ export class Stations {
       return count === 0 ? [] : [`${countOf(count)} ${text.toLowerCase()}`];
     });
     write(this.#sum, parts.join(', '));
+    const amiss = stations.filter(isAmiss).toSorted((a, b) => Number(b.waiting > 0) - Number(a.waiting > 0));
+    const named = amiss.slice(0, AMISS_MAX).map(({ station, word }) => `${station} ${words[word]}`);
+    const more = amiss.length - named.length;
+    write(this.#amiss, `Look at: ${named.join(', ')}${more > 0 ? `, and ${countOf(more)} more` : ''}`);
+    this.#amiss.hidden = amiss.length === 0;
   }
 }
+
+/** Something is wrong with it, or waits for one that never came. */
+const isAmiss = ({ word, waiting }: StationState): boolean =>
+  word === 'late' || word === 'away' || (word === 'never' && waiting > 0);
 
 const tile = ({ station, title, lines }: Shown): Row<Shown> => {
   const root = element('li', 'tile');

@@ -6,11 +6,8 @@ const CUT_MS = 1500;
 const CHECK_MS = 250;
 const RETRY_MS = { first: 500, max: 2000 };
 
-export type Live =
-  | { readonly state: 'waiting' }
-  | { readonly state: 'live' }
-  /** `sinceMs`: how old what is shown is. */
-  | { readonly state: 'lost'; readonly sinceMs: number };
+/** Not told before there was a picture, or should have been one. */
+export type Live = 'live' | 'lost';
 
 /**
  * Pictures from the board, and whether they still come. The browser's own reconnecting gives up on some answers and cannot tell a line
@@ -21,6 +18,9 @@ export class PictureStream {
   readonly #onLive: (live: Live) => void;
   #source: EventSource | undefined;
   #heardAt = performance.now();
+  readonly #startedAt = this.#heardAt;
+  /** Of this connection: what the quickest picture took, by two clocks that need not agree. */
+  #quickestMs = Infinity;
   #gotAt: number | undefined;
   #ageMs = 0;
   #retryMs = RETRY_MS.first;
@@ -45,16 +45,19 @@ export class PictureStream {
 
   #open(): void {
     this.#heardAt = performance.now();
+    this.#quickestMs = Infinity;
     const source = new EventSource('/events');
     this.#source = source;
-    source.addEventListener('message', ({ data }) => {
-      this.#heardAt = performance.now();
-      this.#gotAt = this.#heardAt;
+    source.addEventListener('message', ({ data, lastEventId }) => {
+      const gotAt = performance.now() - this.#lateMs(Number(lastEventId));
+      const picture = JSON.parse(String(data)) as Picture;
+      this.#onPicture(picture);
+      // Only now: a picture that could not be shown must not make the page look live.
+      this.#heardAt = gotAt;
+      this.#gotAt = gotAt;
+      this.#ageMs = picture.ageMs;
       this.#isCut = false;
       this.#retryMs = RETRY_MS.first;
-      const picture = JSON.parse(String(data)) as Picture;
-      this.#ageMs = picture.ageMs;
-      this.#onPicture(picture);
       this.#look();
     });
     source.addEventListener('error', () => {
@@ -69,6 +72,16 @@ export class PictureStream {
     });
   }
 
+  /**
+   * A line that is slower than the pictures holds ever more of them, so that one arrives each second and is minutes old. This is how much
+   * longer one took than the quickest; a connection begun anew has none held.
+   */
+  #lateMs(sentAt: number): number {
+    const tookMs = performance.now() - sentAt;
+    this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+    return tookMs - this.#quickestMs;
+  }
+
   #look(): void {
     const isSilent = performance.now() - this.#heardAt > SILENT_MS;
     if (isSilent && this.#source !== undefined) {
@@ -78,8 +91,8 @@ export class PictureStream {
     }
     const silenceMs = this.#isCut ? CUT_MS : SILENT_MS;
     const isLost = this.#gotAt === undefined || performance.now() - this.#gotAt > silenceMs;
-    if (!isLost) this.#onLive({ state: 'live' });
-    else if (this.#gotAt === undefined) this.#onLive({ state: 'waiting' });
-    else this.#onLive({ state: 'lost', sinceMs: this.ageMs });
+    if (!isLost) this.#onLive('live');
+    else if (this.#gotAt !== undefined || performance.now() - this.#startedAt > SILENT_MS)
+      this.#onLive('lost');
   }
 }

@@ -1,6 +1,6 @@
 import { type NoTrace, type TraceBar, tracePattern, type TraceView } from '../trace-view.ts';
 import { byId, element, mark, write } from './elements.ts';
-import { exactOf, timeOf } from './words.ts';
+import { countOf, exactOf, timeOf } from './words.ts';
 
 const says = {
   NOT_FOUND: 'No message or delivery with this id is on the record.',
@@ -8,6 +8,8 @@ const says = {
   TOO_LONG: 'The record is too long to be searched from here; use: tenfour trace.',
 } as const satisfies Record<NoTrace, string>;
 const UNKNOWN = 'The board did not answer; try again.';
+/** The board itself gives up after half a minute. */
+const ANSWER_MS_MAX = 40_000;
 const NOT_AN_ID = 'That is not an id of a message.';
 
 /** The hops of one message, each as a bar from when it began to when it ended, counted from the acceptance. */
@@ -45,14 +47,15 @@ export class Trace {
     else this.#draw(told);
   }
 
-  #draw({ messageId, messageKey, originatingOri, line, startedAt, bars, isCut }: TraceView): void {
+  #draw({ messageId, messageKey, originatingOri, line, startedAt, bars, waiting, isCut }: TraceView): void {
     const lastMs = Math.max(0.001, ...bars.map(({ endMs }) => endMs));
     const from = originatingOri === '' ? '' : ` from ${originatingOri}`;
     const on = line === '' ? '' : ` on line ${line}`;
+    const open = waiting === 0 ? '' : ` Deliveries that still wait: ${countOf(waiting)}.`;
     const cut = isCut ? ' More happened than is shown.' : '';
     write(
       this.#says,
-      `${messageKey} ${messageId}${from}${on}, received ${timeOf(startedAt)}, ${exactOf(lastMs)} to its last hop.${cut}`,
+      `${messageKey} ${messageId}${from}${on}, received ${timeOf(startedAt)}, ${exactOf(lastMs)} to its last hop.${open}${cut}`,
     );
     this.#bars.replaceChildren(...bars.map((bar) => barRow(bar, lastMs)));
   }
@@ -61,7 +64,8 @@ export class Trace {
 const ask = async (id: string, signal: AbortSignal): Promise<TraceView | string> => {
   if (!tracePattern.test(id)) return NOT_AN_ID;
   try {
-    const answer = await fetch(`/trace/${encodeURIComponent(id)}`, { signal });
+    const inTime = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
+    const answer = await fetch(`/trace/${encodeURIComponent(id)}`, { signal: inTime });
     if (answer.ok) return (await answer.json()) as TraceView;
     const { says: why } = (await answer.json()) as { says?: string };
     return Object.hasOwn(says, why ?? '') ? says[why as NoTrace] : UNKNOWN;

@@ -10,7 +10,7 @@ import type { Station } from './station.ts';
 export type Unmet = { readonly line: number; readonly wanted: string; readonly got: string };
 
 const acceptedByDefault: Expected = { what: 'accepted', withinMs: 60_000 };
-const connectMsMax = 15_000;
+const connectMsDefault = 15_000;
 /** Answers not yet looked at; past it the oldest is. */
 const openMax = 64;
 /** Messages received that no step asked for yet; past it the oldest are forgotten. */
@@ -23,14 +23,23 @@ export class ScriptRun {
   readonly unmet: Unmet[] = [];
   readonly #station: Station;
   readonly #stopped: AbortSignal;
+  readonly #connectMsMax: number;
   readonly #numbers = new RunningNumber();
   readonly #open: Open[] = [];
   readonly #received: string[] = [];
   #arrived = Promise.withResolvers<undefined>();
+  #isOver = false;
 
-  constructor(station: Station, stopped: AbortSignal) {
+  /** `connectMsMax`: how long a `connect` may take. */
+  constructor(station: Station, stopped: AbortSignal, connectMsMax = connectMsDefault) {
     this.#station = station;
     this.#stopped = stopped;
+    this.#connectMsMax = connectMsMax;
+  }
+
+  /** Nobody listened: no further step is taken. */
+  get isOver(): boolean {
+    return this.#isOver || this.#stopped.aborted;
   }
 
   /** Call for each message the station was sent. */
@@ -48,7 +57,7 @@ export class ScriptRun {
 
   async #run(steps: readonly Step[]): Promise<void> {
     for (const [at, step] of steps.entries()) {
-      if (this.#stopped.aborted) return;
+      if (this.isOver) return;
       await this.do(step, steps[at + 1]);
     }
   }
@@ -71,15 +80,16 @@ export class ScriptRun {
         this.#station.faults = lineFaults(step.spec);
         return;
       case 'repeat':
-        for (let n = 0; n < step.times && !this.#stopped.aborted; n += 1) await this.#run(step.steps);
+        for (let n = 0; n < step.times && !this.isOver; n += 1) await this.#run(step.steps);
     }
   }
 
   async #connect(line: number): Promise<void> {
     const connected = this.#station.start().then(() => true);
-    const isConnected = await Promise.race([connected, sleep(connectMsMax, false, { ref: false })]);
+    const isConnected = await Promise.race([connected, sleep(this.#connectMsMax, false, { ref: false })]);
     if (isConnected) return;
     this.unmet.push({ line, wanted: 'connected', got: 'nobody listens' });
+    this.#isOver = true;
     await this.#station.stop();
   }
 
@@ -90,6 +100,8 @@ export class ScriptRun {
       sendsAgain: !isSilenceExpected,
       ...(isSilenceExpected ? { answerMs: next.expected.withinMs } : {}),
     });
+    // One that cannot be framed is told where its answer is looked at, which may be much later.
+    sent.catch(() => undefined);
     this.#open.push({ line, answer: sent });
     const oldest = this.#open.length > openMax ? this.#open.shift() : undefined;
     if (oldest !== undefined) await this.#settle(oldest, acceptedByDefault, oldest.line);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { codes, type Code } from '../../message/codes.ts';
-import { issuesOf, lineFaults, SpecError } from '../faults/faults.ts';
+import { issuesOf, lineFaults, SpecError, wholeNumber } from '../faults/faults.ts';
 
 /** What a step of a script does; `line` is where it stands in the file. Times in ms. */
 export type Step =
@@ -26,7 +26,7 @@ export type Expected = { readonly withinMs: number } & (
 const withinMsDefault = 10_000;
 const linesMax = 10_000;
 const depthMax = 4;
-const ms = z.coerce.number().int().min(0).max(600_000);
+const ms = wholeNumber(0, 600_000);
 
 const expectation = z.discriminatedUnion('what', [
   z.strictObject({ what: z.enum(['accepted', 'nak', 'silent']), withinMs: ms }),
@@ -48,7 +48,7 @@ const step: z.ZodType<Step> = z.discriminatedUnion('does', [
   z.strictObject({
     does: z.literal('repeat'),
     line,
-    times: z.coerce.number().int().min(1).max(1_000_000),
+    times: wholeNumber(1, 1_000_000),
     steps: z.array(z.custom<Step>()).min(1),
   }),
 ]);

@@ -9,9 +9,12 @@ import { Session } from './session.ts';
 /** What a station noticed, for whoever shows it. `n` counts messages sent from 1. */
 export type StationEvent =
   | { readonly kind: 'connected' | 'closed' }
+  /** Nobody listens at the address, or it is out of reach: said once, until it was connected again. */
+  | { readonly kind: 'unreachable' }
   | { readonly kind: 'sent'; readonly n: number; readonly bytes: number; readonly again: boolean }
   | { readonly kind: 'answered'; readonly n: number; readonly answer: Answer }
-  | { readonly kind: 'received'; readonly message: Delivered }
+  /** `isRefused`: a fault says no to it, so that it will come again. */
+  | { readonly kind: 'received'; readonly message: Delivered; readonly isRefused: boolean }
   | { readonly kind: 'fault'; readonly fault: LineFault['fault'] };
 
 export type SendOptions = {
@@ -132,8 +135,8 @@ export class Station {
   }
 
   #received(session: Session, message: Delivered): void {
-    this.#onEvent({ kind: 'received', message });
     const faults = this.#faults.next((fault) => !countsSent(fault));
+    this.#onEvent({ kind: 'received', message, isRefused: faults.some(({ fault }) => fault === 'nak') });
     for (const { fault } of faults) this.#onEvent({ kind: 'fault', fault });
     if (this.#held >= heldMax) {
       session.close();
@@ -181,6 +184,7 @@ export class Station {
         await ended.promise;
         this.#onEvent({ kind: 'closed' });
       } catch {
+        if (failures === 0 && !stopped.aborted) this.#onEvent({ kind: 'unreachable' });
         failures += 1;
       }
       // One that is closed as soon as it is opened must not be tried without a pause either.

@@ -1,23 +1,31 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-/** A spec or script that cannot be read; `place` says where: a fault's number, a line. Never quotes what was written. */
+/** A spec or script that cannot be read: says where, by a fault's number or a line, and never quotes a value. */
 export class SpecError extends Error {
   override readonly name = 'SpecError';
 }
+
+/** A whole number as digits: an empty word is not 0. */
+export const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
 
 /**
  * Which messages a fault strikes, counted from 1 for each fault by itself, so that the same run has the same faults: the Nth alone,
  * each Nth, all after the Nth, or a share drawn from a seed. Without any of them: all.
  */
 const picked = {
-  at: z.coerce.number().int().min(1).optional(),
-  every: z.coerce.number().int().min(1).optional(),
-  after: z.coerce.number().int().min(0).optional(),
-  percent: z.coerce.number().min(0).max(100).optional(),
-  seed: z.coerce.number().int().min(0).optional(),
+  at: wholeNumber(1).optional(),
+  every: wholeNumber(1).optional(),
+  after: wholeNumber(0).optional(),
+  percent: wholeNumber(0, 100).optional(),
+  seed: wholeNumber(0).optional(),
 };
-const ms = z.coerce.number().int().min(0).max(600_000);
+const ms = wholeNumber(0, 600_000);
 const on = z.enum(['sent', 'received']).default('sent');
 
 /** Faults of a line's far end. */

@@ -26,7 +26,8 @@ export type WatchOptions = {
 /** A dead letter as the bus tells it; its body stays sealed. */
 export type DeadOnBus = { readonly messageId: string; readonly reason: string };
 
-const peekMax = 100;
+/** Dead letters looked at in one call. */
+export const deadShownMax = 100;
 /** Longer than any lock: what is held until then has been given to somebody else. */
 const neverMs = 600_000;
 
@@ -68,9 +69,12 @@ export class MdtWatch {
     for (const fault of faults.next()) {
       onEvent({ kind: 'fault', fault: fault.fault });
       if (fault.fault === 'slow') await this.#pause(fault.ms);
-      else if (fault.fault === 'silent') await this.#pause(neverMs);
       else if (fault.fault === 'crash') crash();
-      else throw new Error('abandoned on purpose');
+      else {
+        if (fault.fault === 'silent') await this.#pause(neverMs);
+        // Also who kept it silently must not take it off the bus when it is stopped.
+        throw new Error('given back on purpose');
+      }
     }
   }
 
@@ -88,7 +92,7 @@ export async function deadOnBus(
   const client = clientFor({ connectionString });
   try {
     const receiver = client.createReceiver(topic, subscription, { subQueueType: 'deadLetter' });
-    const letters = await receiver.peekMessages(peekMax);
+    const letters = await receiver.peekMessages(deadShownMax);
     return letters.map(({ messageId, deadLetterReason }) => ({
       messageId: typeof messageId === 'string' ? messageId : '',
       reason: deadLetterReason ?? '',

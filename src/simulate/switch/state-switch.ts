@@ -38,7 +38,7 @@ export class StateSwitch {
     this.#onEvent = options.onEvent ?? (() => undefined);
     this.#station = new Station(facts, options.faults ?? new Faults<LineFault>([]), (event) => {
       this.#onEvent(event);
-      if (event.kind === 'received' && !event.message.isNotice) this.#take(event.message);
+      if (event.kind === 'received' && !event.message.isNotice && !event.isRefused) this.#take(event.message);
     });
   }
 
