@@ -110,6 +110,23 @@ suite('the live demo', { concurrency: true }, () => {
     assert.ok(frames > 20, `only ${String(frames)} frames`);
   });
 
+  test('a tour that is broken off puts everything back and ends with the verdict', {
+    timeout: 90_000,
+  }, async () => {
+    const tour = spawn(process.execPath, [program, 'demo', '--tour', '--pause-ms', '3000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    tour.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      if (text.includes('nv-patrol unplugged')) tour.kill('SIGINT');
+    });
+    const code = await new Promise((resolve) => tour.once('exit', resolve));
+    assert.match(said, /the tour was ended; everything is put back/);
+    assert.equal(said.trimEnd().split('\n').at(-1), lastLine);
+    assert.equal(code, 0);
+  });
+
   test('the guided tour in a pipe kills everything once, and the books balance', {
     timeout: 90_000,
   }, async () => {

@@ -9,6 +9,7 @@ import { plainLine } from '../src/cli/demo/plain.ts';
 import { depthBar } from '../src/cli/demo/places.ts';
 import { drawScreen } from '../src/cli/demo/screen.ts';
 import { isLive } from '../src/cli/demo/terminal.ts';
+import { judge, lastWord } from '../src/cli/demo/verdict.ts';
 import type { View } from '../src/cli/demo/view.ts';
 import { picture, view } from './demo-view.ts';
 
@@ -210,6 +211,73 @@ test('the books stay small, and keep what is still to come', () => {
   assert.deepEqual([missing, strangers], [0, 0]);
   books.got('N1', 'NV', false, 99);
   assert.equal(books.account.strangers, 1);
+});
+
+test('of books full of what is still to come nothing is struck out: nothing more may be sent', () => {
+  const books = new Books(20);
+  const controls = Array.from({ length: 20 }, (_, n) => `N${String(n)}`);
+  for (const control of controls) {
+    assert.equal(books.isFull, false);
+    books.sending(control, ['NV'], 0);
+    books.told(control, 'accepted', 0);
+  }
+  assert.equal(books.isFull, true);
+  // One that was on its way when the books became full.
+  books.sending('late', ['NV'], 1);
+  books.told('late', 'accepted', 1);
+  for (const control of [...controls, 'late']) books.got(control, 'NV', false, 2);
+  const { missing, delivered, strangers } = books.account;
+  assert.deepEqual([books.isFull, missing, delivered, strangers], [false, 0, 21, 0]);
+});
+
+test('a copy lost, one twice without its mark and one too many each spoil the verdict, a notice does not', () => {
+  const wellAfter = (happens: (books: Books) => void): boolean => {
+    const books = new Books();
+    books.sending('A', ['NV', 'OR'], 0);
+    books.told('A', 'accepted', 1);
+    books.got('A', 'NV', false, 2);
+    happens(books);
+    return judge(books.account).isWell;
+  };
+  assert.equal(
+    wellAfter((books) => {
+      books.got('A', 'OR', false, 3);
+    }),
+    true,
+  );
+  assert.equal(
+    wellAfter(() => undefined),
+    false,
+  );
+  assert.equal(
+    wellAfter((books) => {
+      books.noted('A');
+    }),
+    true,
+  );
+  for (const place of ['NV', 'WA'])
+    assert.equal(
+      wellAfter((books) => {
+        books.got('A', 'OR', false, 3);
+        books.got('A', place, false, 4);
+      }),
+      false,
+    );
+});
+
+test('the last word says so when a notice stood for a copy', () => {
+  const { account } = view;
+  const all = { ...account, owed: 5, delivered: 5 };
+  assert.match(lastWord(true, all), /all that was promised arrived, and the record proves it$/);
+  assert.match(lastWord(true, { ...all, delivered: 4 }), /arrived or its sender was told, and/);
+  assert.equal(lastWord(false, all), 'THE BOOKS DO NOT BALANCE');
+});
+
+test('on a screen that is too small the keys are all there', () => {
+  const lines = drawScreen(view, { columns: 60, rows: 15 }, plain);
+  assert.equal(lines.length, 15);
+  for (const key of ['c courier', 'g gateway', 'b bus', 'r recorder', 'u nv-patrol', 'w settle', 'q quit'])
+    assert.ok(lines.slice(-4).join('').includes(key), key);
 });
 
 test('what an urgent message overtook are those promised before it that came after it, or are still to come', () => {

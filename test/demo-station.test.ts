@@ -5,6 +5,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Books } from '../src/cli/demo/books.ts';
+import { DemoSender } from '../src/cli/demo/sender.ts';
 import { DemoStation, readArrived } from '../src/cli/demo/station.ts';
 
 const delivery = (control: string, mark = ''): string =>
@@ -61,6 +62,27 @@ test('a plug pulled while the station still connects is out', { timeout: 5000 },
   await until(() => station.isConnected);
   await station.unplug();
   await until(() => sockets.every(({ destroyed, readableEnded }) => destroyed || readableEnded));
+});
+
+test('on a line that sends only a notice of the gateway excuses a copy, anything else is a stranger', {
+  timeout: 5000,
+}, async (t) => {
+  const { port, sockets } = await gateway(t);
+  const books = new Books();
+  for (const control of ['A1', 'A2']) {
+    books.sending(control, ['NV0990400'], 0);
+    books.told(control, 'accepted', 0);
+  }
+  const traffic = [].values();
+  const sender = new DemoSender({ line: 'one', port, confirm: 'link', traffic, pauseMs: 10 }, books);
+  t.after(() => sender.stop());
+  sender.start();
+  await until(() => sockets.length === 1);
+  const notice = delivery('A1').replace('AM.CA0990100', 'ER.CAGWY0000').replace('TEXT', '.73. TEXT');
+  sockets[0]?.write(`\x02${notice}\x03\x02${delivery('A2')}\x03`);
+  await until(() => books.account.noted + books.account.strangers === 2);
+  const { noted, strangers, missing } = books.account;
+  assert.deepEqual([noted, strangers, missing], [1, 1, 1]);
 });
 
 test('only what names a control field in the output form is an arrival', () => {

@@ -72,9 +72,9 @@ describe('the time of a message', { concurrency: true }, () => {
     const at = (ms: number) => new Date(Date.now() + ms);
     const [kept, cancelled] = await sender.scheduleMessages(
       ['kept', 'cancelled'].map((messageId) => ({ messageId, body })),
-      at(1_500),
+      at(2_500),
     );
-    await sender.sendMessages({ messageId: 'by-property', body, scheduledEnqueueTimeUtc: at(1_000) });
+    await sender.sendMessages({ messageId: 'by-property', body, scheduledEnqueueTimeUtc: at(2_000) });
     assert.ok(kept !== undefined && cancelled !== undefined && cancelled.greaterThan(kept));
     const peeked = await receiver.peekMessages(10);
     assert.deepEqual(
@@ -97,7 +97,7 @@ describe('the time of a message', { concurrency: true }, () => {
     ] as const) {
       const lateMs = Number(message?.enqueuedTimeUtc) - Number(dueMs);
       assert.ok(
-        lateMs >= 0 && (standIn === undefined || lateMs < 1_000),
+        lateMs >= 0 && (standIn === undefined || lateMs < 5_000),
         `enqueued ${String(lateMs)} ms late`,
       );
     }
@@ -107,7 +107,7 @@ describe('the time of a message', { concurrency: true }, () => {
   test('a message scheduled on a topic reaches its subscriptions at its time, and not before', async () => {
     await Promise.all(['one', 'two'].map((name) => takeAll(client, 'schedule-topic', name)));
     const sender = client.createSender('schedule-topic');
-    const due = new Date(Date.now() + 1_000);
+    const due = new Date(Date.now() + 2_000);
     await sender.sendMessages([
       { messageId: 'later', body, scheduledEnqueueTimeUtc: due },
       { messageId: 'now', body },

@@ -49,7 +49,8 @@ export class FarSide {
     const pauseMs = (1000 * senderLines.length) / MESSAGES_PER_SECOND;
     this.#senders = new Map(
       senderLines.map((line) => {
-        const options = { port: port(line), confirm: confirmOf(line), traffic: trafficOf(line), pauseMs };
+        const way = { line, port: port(line), confirm: confirmOf(line) };
+        const options = { ...way, traffic: trafficOf(line), pauseMs };
         return [line, new DemoSender(options, this.books)];
       }),
     );

@@ -50,6 +50,9 @@ export class Faults {
     recorder: 'up',
   };
   #isHurried = false;
+  /** Both go on sessions of their own, of which a line has few. */
+  #isFlooding = false;
+  #isAnnouncing = false;
   /** Control field of the last officer-safety broadcast. */
   #bulletin: string | undefined;
 
@@ -122,8 +125,8 @@ export class Faults {
     const { at } = this.#picture();
     const isFlowing = (): boolean => {
       const picture = this.#picture();
-      // One that was taken since.
-      return picture.at > at && heldLanes(picture).length === 0;
+      // What still waits came since: a lane that nobody serves yet is not taken for one that flows.
+      return heldLanes(picture, Math.min(FLOWING_MS, picture.at - at)).length === 0;
     };
     // What something else holds is not waited for.
     await this.#until(() => isFlowing() || this.off.length > 0, FLOW_MS_MAX);
@@ -145,35 +148,63 @@ export class Faults {
   async plug(): Promise<void> {
     const { station, books } = this.#farSide;
     const waited = this.#bulletin;
-    const hasWaited = waited !== undefined && !books.hasReached(waited, station.ori);
+    const hasWaited = waited !== undefined && books.isAwaited(waited, station.ori);
     this.#say(`${station.line} plugged in again: it gets what waited, urgent first, in order`);
     station.plug();
     if (!hasWaited) return;
-    await this.#until(() => books.hasReached(waited, station.ori), AUDIENCE_MS_MAX);
-    if (!books.hasReached(waited, station.ori)) return;
+    await this.#until(() => !books.isAwaited(waited, station.ori), AUDIENCE_MS_MAX);
+    if (books.isAwaited(waited, station.ori)) return;
     const overtaken = books.overtaken(waited, station.ori);
     this.#say(`${station.line} got the officer-safety broadcast before ${String(overtaken)} older messages`);
   }
 
   async flood(): Promise<void> {
-    const startedAt = performance.now();
-    const messages = await this.#farSide.flood(FLOOD_MESSAGES);
-    const copies = messages.reduce((sum, one) => sum + one.copies.length, 0);
-    const after = duration(performance.now() - startedAt);
-    this.#say(
-      `flood: ${String(messages.length)} messages, ${String(copies)} copies, answered within ${after}`,
-    );
+    if (this.#isFlooding) return;
+    this.#isFlooding = true;
+    try {
+      const startedAt = performance.now();
+      const messages = await this.#farSide.flood(FLOOD_MESSAGES);
+      const accepted = messages.filter(
+        ({ control }) => this.#farSide.books.outcomeOf(control) === 'accepted',
+      );
+      const copies = accepted.reduce((sum, one) => sum + one.copies.length, 0);
+      const after = duration(performance.now() - startedAt);
+      this.#say(
+        accepted.length === messages.length
+          ? `flood: ${String(messages.length)} messages, ${String(copies)} copies, answered within ${after}`
+          : `flood: of ${String(messages.length)} messages ${String(accepted.length)} were accepted, for ${String(copies)} copies`,
+      );
+    } finally {
+      this.#isFlooding = false;
+    }
   }
 
   /** Sends it and says who has it, as the receivers themselves saw it. */
   async officerSafety(): Promise<void> {
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
+    try {
+      await this.#announce();
+    } finally {
+      this.#isAnnouncing = false;
+    }
+  }
+
+  async #announce(): Promise<void> {
     const { books, station } = this.#farSide;
     const { control, copies } = await this.#farSide.officerSafety();
+    const outcome = books.outcomeOf(control);
+    if (outcome !== 'accepted') {
+      this.#say(
+        `officer safety: ${outcome === 'refused' ? 'it was refused' : 'its line ended without an answer'}`,
+      );
+      return;
+    }
     this.#bulletin = control;
     const reachable = copies.length - (station.isPlugged ? 0 : 1);
     await this.#until(() => books.audience(control).came >= reachable, AUDIENCE_MS_MAX);
     const { came, places, lastAfterMs } = books.audience(control);
-    const missing = places === came ? '' : `, ${String(places - came)} still waits`;
+    const missing = places === came ? '' : `, ${String(places - came)} without it`;
     this.#say(
       `officer safety, class 1: ${String(came)} of ${String(places)} have it after ${duration(lastAfterMs)}${missing}`,
     );
@@ -199,17 +230,22 @@ export class Faults {
 }
 
 /** Lanes that hold something old; not those of stations that were never there. */
-const heldLanes = ({ lanes, stations }: Picture): readonly LaneState[] => {
+const heldLanes = ({ lanes, stations }: Picture, oldMs = FLOWING_MS): readonly LaneState[] => {
   const absent = new Set(
     stations.filter(({ word }) => word === 'never').map(({ station }) => `station.${station}`),
   );
-  return lanes.filter(({ lane, oldestAgeMs }) => oldestAgeMs >= FLOWING_MS && !absent.has(lane));
+  return lanes.filter(
+    ({ lane, waiting, oldestAgeMs }) => waiting > 0 && oldestAgeMs >= oldMs && !absent.has(lane),
+  );
 };
 
 /** What waits where, at this moment. */
 export const holding = (picture: Picture): string => {
   const held = heldLanes(picture);
-  if (held.length === 0) return 'no lane holds anything for long';
+  if (held.length === 0) {
+    const waiting = picture.lanes.reduce((sum, lane) => sum + lane.waiting, 0);
+    return waiting === 0 ? 'no lane holds anything' : `${String(waiting)} wait, none for as long as 2 s`;
+  }
   const names = held.map(({ lane, waiting }) => `${lane.replace(/^station\./, '')} ${String(waiting)}`);
   const oldest = Math.max(...held.map(({ oldestAgeMs }) => oldestAgeMs));
   return `held: ${names.join(', ')}; the oldest for ${duration(oldest)}`;

@@ -1,4 +1,4 @@
-import { cell, clock, duration, type Look, type Row, sparkline, widthOf } from './look.ts';
+import { cell, clock, duration, flow, type Look, type Row, sparkline, widthOf } from './look.ts';
 import { isOff, parts, type View } from './view.ts';
 
 /** What it is, since when, whether all is well, and where the status page is. */
@@ -40,24 +40,33 @@ export const rates = ({ history }: View, columns: number, look: Look): Row => {
   });
 };
 
+/** Blanks behind a key's words; at the end of a row they may be cut. */
+const GAP = 2;
+
 /** The tour by keys. The letters of what is down are said as words, too. */
-export const keyRows = ({ parts: states, station, isTouring }: View): readonly Row[] => {
+export const keyRows = ({ parts: states, station, isTouring }: View, columns: number): readonly Row[] => {
   const key = (letter: string, text: string, isBad = false): Row => [
     [letter, 'key'],
     [` ${text}  `, isBad ? 'bad' : 'plain'],
   ];
   const letters = { courier: 'c', gateway: 'g', bus: 'b', recorder: 'r' } as const;
   return [
-    [
-      ...parts.flatMap((part) => key(letters[part], `${part} ${states[part]}`, isOff(states[part]))),
-      ...key('u', `${station.name} ${station.isPlugged ? 'plugged in' : 'OUT'}`, !station.isPlugged),
-    ],
-    [
-      ...key('f', 'flood'),
-      ...key('o', 'officer safety'),
-      ...key('t', isTouring ? 'end the tour' : 'guided tour'),
-      ...key('w', 'settle the books'),
-      ...key('q', 'quit'),
-    ],
+    ...flow(
+      [
+        ...parts.map((part) => key(letters[part], `${part} ${states[part]}`, isOff(states[part]))),
+        key('u', `${station.name} ${station.isPlugged ? 'plugged in' : 'OUT'}`, !station.isPlugged),
+      ],
+      columns + GAP,
+    ),
+    ...flow(
+      [
+        key('f', 'flood'),
+        key('o', 'officer safety'),
+        key('t', isTouring ? 'end the tour' : 'guided tour'),
+        key('w', 'settle the books'),
+        key('q', 'quit'),
+      ],
+      columns + GAP,
+    ),
   ];
 };

@@ -89,7 +89,7 @@ const openScreen = (stage: Stage): (() => void) => {
 };
 
 /** Words of the plain form, for those who have no keys. */
-const words: Readonly<Record<string, string>> = {
+const words: Readonly<Record<string, string | undefined>> = {
   courier: 'c',
   gateway: 'g',
   bus: 'b',
@@ -113,8 +113,12 @@ const openPlain = (stage: Stage): (() => void) => {
   print(`a word and Enter: ${Object.keys(words).join(', ')}; Ctrl-C ends it`);
   const input = createInterface({ input: process.stdin });
   input.on('line', (line) => {
-    const key = words[line.trim()];
+    const word = line.trim();
+    const key = words[word];
+    const { isPlugged } = stage.view.station;
     if (key === undefined) print(`no such word; there are ${Object.keys(words).join(', ')}`);
+    else if (key === 'u' && isPlugged === (word === 'plug'))
+      print(`the station is ${isPlugged ? 'plugged in' : 'out'} already`);
     else stage.press(key);
   });
   return () => {

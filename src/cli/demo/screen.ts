@@ -36,6 +36,7 @@ const sectionsOf = (view: View, columns: number, look: Look): readonly Section[]
     rank,
   });
   const header = (row: Row, rank: number): Section => least([row], 1, rank);
+  const keys = keyRows(view, columns);
   return [
     header(title(view, columns, look), 1),
     header(rates(view, columns, look), 2),
@@ -49,7 +50,7 @@ const sectionsOf = (view: View, columns: number, look: Look): readonly Section[]
     header(booksRow(view, look), 3),
     header(farSideRow(view, look), 3),
     least(events(view, columns), 2, 1),
-    least(keyRows(view), 2, 1),
+    least(keys, keys.length, 1),
   ];
 };
 

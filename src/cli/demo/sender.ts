@@ -6,8 +6,11 @@ import { readArrived } from './station.ts';
 import type { Outgoing } from './traffic.ts';
 
 const CONNECT_PAUSE_MS = 200;
+/** Who writes the notices, in the example. */
+const GATEWAY_ORI = 'CAGWY0000';
 
 export type SenderOptions = {
+  readonly line: string;
   readonly port: number;
   readonly confirm: 'link' | 'application';
   readonly traffic: Iterator<Outgoing>;
@@ -80,7 +83,7 @@ export class DemoSender {
 
   /** Asked anew: both may have changed while the sender slept or connected. */
   #isHeld(): boolean {
-    return this.#isPaused || this.#stopping.signal.aborted;
+    return this.#isPaused || this.#stopping.signal.aborted || this.#books.isFull;
   }
 
   async #send({ control, copies, text, answersAt }: Outgoing): Promise<void> {
@@ -109,8 +112,12 @@ export class DemoSender {
     const { port, confirm } = this.#options;
     return CadLine.connect(port, confirm, {
       onDelivery: (text) => {
-        const notice = readArrived(text);
-        if (notice !== undefined) this.#books.noted(notice.control);
+        const arrived = readArrived(text);
+        if (arrived === undefined) return 'accept';
+        const { from, control, isMarked } = arrived;
+        // Nothing else is addressed to a line that sends: such a copy is a stranger.
+        if (from === GATEWAY_ORI) this.#books.noted(control);
+        else this.#books.got(control, this.#options.line, isMarked, Date.now());
         return 'accept';
       },
     });

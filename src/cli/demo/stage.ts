@@ -5,7 +5,7 @@ import type { FarSide } from './far-side.ts';
 import { Faults } from './faults.ts';
 import { guide } from './tour.ts';
 import { OFFICER_SAFETY_KEY } from './traffic.ts';
-import { askLedger, askRecord, judge, type Verdict } from './verdict.ts';
+import { askLedger, askRecord, judge, lastWord, type Verdict } from './verdict.ts';
 import type { DemoEvent, Part, View } from './view.ts';
 
 const EVENTS_MAX = 200;
@@ -132,9 +132,7 @@ export class Stage {
     await watch.stop();
     const record = await askRecord(site, await site.stop());
     const isWell = own.isWell && ledger.isWell && record.isWell && !this.#hasTourFailed;
-    const last = isWell
-      ? 'the books balance: all that was promised arrived, and the record proves it'
-      : 'THE BOOKS DO NOT BALANCE';
+    const last = lastWord(isWell, farSide.books.account);
     return { isWell, lines: [...own.lines, ...ledger.lines, ...record.lines, last] };
   }
 
@@ -151,6 +149,8 @@ export class Stage {
   async #send(key: 'f' | 'o'): Promise<void> {
     if (this.#faults.words.gateway !== 'up')
       this.#say('the gateway is down: no line takes anything; g puts it back');
+    else if (this.#parts.farSide.books.isFull)
+      this.#say('too much is still under way: nothing more is sent until some of it has arrived');
     else await (key === 'f' ? this.#faults.flood() : this.#faults.officerSafety());
   }
 
@@ -179,7 +179,8 @@ export class Stage {
       say(`the tour failed: ${error instanceof Error ? error.name : 'error'}`);
     } finally {
       this.#tour.ending = undefined;
-      if (isTour) this.quit();
+      // Whoever ended it by quitting is not to be taken for one who quits twice.
+      if (isTour && !this.#isQuitting) this.quit();
     }
   }
 

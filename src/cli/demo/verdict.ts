@@ -19,6 +19,13 @@ export const judge = (account: Account): { readonly isWell: boolean; readonly li
   };
 };
 
+/** The demo's last line. */
+export const lastWord = (isWell: boolean, { delivered, owed }: Account): string => {
+  if (!isWell) return 'THE BOOKS DO NOT BALANCE';
+  const told = delivered < owed ? ' or its sender was told' : '';
+  return `the books balance: all that was promised arrived${told}, and the record proves it`;
+};
+
 /** The switch's own arithmetic: every lane's counters, and the same again from streams and segments. Redis must be there. */
 export const askLedger = async (site: Site): Promise<Verdict> => {
   const { code, stdout } = await site.tenfour(['ledger', '--recount']);

@@ -7,6 +7,7 @@ import { parseEmulatorConfig } from './emulator-config.ts';
 import { Entities } from './entities.ts';
 import type { Lock } from './locks.ts';
 import type { Queue } from './queue.ts';
+import { failuresOf } from './rule.ts';
 import { settlementOf } from './settlement.ts';
 import type { Publication, Topic } from './topic.ts';
 
@@ -219,4 +220,25 @@ test('a subscription gets a copy of its own number for each rule that changes th
       [6, 'n'],
     ],
   );
+});
+
+test('a batch there is no room for is refused before all its copies are made, and its room is given back', () => {
+  const rule = {
+    Name: 'counted',
+    // It fails for every message it is asked about, and that is counted.
+    Properties: { FilterType: 'Sql', SqlFilter: { SqlExpression: '1 / 0 = 1' } },
+  };
+  const all = { Name: 'all', Properties: { FilterType: 'Sql', SqlFilter: { SqlExpression: '1 = 1' } } };
+  const Topics = [{ Name: 't', Subscriptions: [{ Name: 's', Rules: [rule, all] }] }];
+  const config = parseEmulatorConfig({ UserConfig: { Namespaces: [{ Name: 'ns', Topics }] } });
+  const topic = new Entities(config, { ...roomy, messagesMax: 10 }, noLog).topics.get('t');
+  assert.ok(topic !== undefined);
+  const batch = (messages: number): readonly Buffer[] =>
+    Array.from({ length: messages }, (_, n) => encode({ message_id: String(n) }));
+  assert.equal(publish(topic, ...batch(1_000)).ok, false);
+  const [subscription] = topic.subscriptions.values();
+  assert.ok(subscription !== undefined);
+  assert.equal(failuresOf(subscription.rules.values()), 11);
+  assert.equal(publish(topic, ...batch(10)).ok, true);
+  assert.equal(subscription.queue.stats.active, 10);
 });

@@ -21,6 +21,7 @@ export type Publication =
   | { readonly ok: false; readonly refusal: Refusal };
 
 type Placed = { readonly message: StoredMessage; readonly queues: readonly Queue[] };
+type Reserved = { readonly queue: Queue; readonly message: StoredMessage };
 type Arrival = Pick<WireMessage, 'ttlMs' | 'messageId' | 'annotations' | 'annotationCount' | 'bare'>;
 
 /** Times past it, some thousand years from now, are never: the log keeps 48 bits. */
@@ -68,15 +69,25 @@ export class Topic {
     }
     const repeats = this.#repeatsIn(wires, nowMs);
     const [placed, scheduled, sequences]: [Placed[], Scheduled[], number[]] = [[], [], []];
+    const taken: Reserved[] = [];
     let last = this.lastSequence;
+    let full: string | undefined;
     for (const wire of wires) {
       sequences.push(last + 1);
       if (repeats.has(wire)) last++;
       else if (wire.scheduledAtMs > nowMs) scheduled.push(postponed(wire, nowMs, ++last));
-      else last = this.#place(wire, nowMs, last, placed);
+      else {
+        // Room for one before the copies of the next are made: a batch and its rules could make far more than there is room for.
+        const copies: Placed[] = [];
+        last = this.#place(wire, nowMs, last, copies);
+        full = reserve(copies, taken);
+        if (full !== undefined) break;
+        placed.push(...copies);
+      }
     }
-    const full = this.#reserveAll(placed, scheduled);
+    full ??= this.#addScheduled(scheduled);
     if (full !== undefined) {
+      giveBack(taken);
       answer({ ok: false, refusal: quotaExceeded(full) });
       return;
     }
@@ -112,7 +123,11 @@ export class Topic {
       const copies: Placed[] = [];
       const last = this.#place({ ...due.message, ttlMs: due.ttlMs }, nowMs, this.lastSequence, copies);
       // Where there is no room it stays scheduled and is tried again.
-      if (this.#reserveAll(copies, []) !== undefined) break;
+      const taken: Reserved[] = [];
+      if (reserve(copies, taken) !== undefined) {
+        giveBack(taken);
+        break;
+      }
       this.lastSequence = last;
       for (const { message, queues } of copies) this.#log.stored(this, message, queues);
       this.#unschedule(due.message.sequence);
@@ -179,23 +194,12 @@ export class Topic {
     return sequence;
   }
 
-  /** Takes room for everything, or for nothing at all and gives the path of the first entity without it. */
-  #reserveAll(placed: readonly Placed[], scheduled: readonly Scheduled[]): string | undefined {
+  /** Keeps them all, or none and gives the path of the entity that has no room. */
+  #addScheduled(scheduled: readonly Scheduled[]): string | undefined {
     const { messagesMax, bytesMax } = this.#limits;
     const scheduledBytes = scheduled.reduce((sum, { message }) => sum + heldBytes(message), 0);
     if (this.schedule.length + scheduled.length > messagesMax) return this.path;
     if (this.schedule.bytes + scheduledBytes > bytesMax) return this.path;
-    const taken: { readonly queue: Queue; readonly message: StoredMessage }[] = [];
-    for (const { message, queues } of placed) {
-      for (const queue of queues) {
-        if (queue.reserve(message)) {
-          taken.push({ queue, message });
-          continue;
-        }
-        for (const reserved of taken) reserved.queue.release(reserved.message);
-        return queue.path;
-      }
-    }
     for (const one of scheduled) this.schedule.add(one);
     return undefined;
   }
@@ -230,6 +234,21 @@ function postponed(wire: WireMessage, nowMs: number, sequence: number): Schedule
     dueAtMs: Math.min(latestMs, scheduledAtMs),
     ttlMs: Math.min(latestMs, ttlMs),
   };
+}
+
+/** Takes room for each and notes it in `taken`; gives the path of the first entity without it. */
+function reserve(placed: readonly Placed[], taken: Reserved[]): string | undefined {
+  for (const { message, queues } of placed) {
+    for (const queue of queues) {
+      if (!queue.reserve(message)) return queue.path;
+      taken.push({ queue, message });
+    }
+  }
+  return undefined;
+}
+
+function giveBack(taken: readonly Reserved[]): void {
+  for (const { queue, message } of taken) queue.release(message);
 }
 
 function release(placed: readonly Placed[]): void {
