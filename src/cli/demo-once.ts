@@ -43,7 +43,13 @@ export const runOnce = async (site: Site, fleet: MdtFleet, output: Output): Prom
     `\nsending ${String(steps.length)} messages on ${String(LINES.length)} lines, then one of every refusal kind ...`,
   );
   await Promise.all(LINES.map((line) => sendOn(site, line, steps, books, ackedPath)));
-  await sendRefused(site, refusedSamples(site.env['TENFOUR_PROTOCOLS'] ?? ''), books);
+  // Some samples are of lines that the example does not have.
+  const samples = refusedSamples(site.env['TENFOUR_PROTOCOLS'] ?? '');
+  await sendRefused(
+    site,
+    samples.filter(({ line }) => site.linePorts.has(line)),
+    books,
+  );
   // Last, for its sessions are only freed when the gateway has seen them close.
   await sendOneSessionTooMany(site, books, SESSIONS_MAX);
   await arrived(fleet, books.acked.length);

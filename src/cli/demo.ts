@@ -40,7 +40,7 @@ export const run = async (args: readonly string[]): Promise<number> => {
     site = await start(folder, options.once, say);
     const isScreen = !options.plain && isLive(process, process.env);
     const code = options.once
-      ? await runOnce(site, fleetOf(site, options.out), { say, json: options.json, out: options.out })
+      ? await once(site, { say, json: options.json, out: options.out })
       : await runLive(site, { isScreen, isTour: options.tour, pauseMs });
     isWell = code === 0;
     return code;
@@ -62,7 +62,7 @@ const start = async (folder: string, isOnce: boolean, say: (text: string) => voi
   };
   const site = await Site.start(isOnce ? { ...options, editLine: shortFrames } : liveSite(options));
   say(
-    `up in ${((performance.now() - started) / 1000).toFixed(1)} s: six processes on loopback, data in ${site.folder}`,
+    `up in ${((performance.now() - started) / 1000).toFixed(1)} s: Redis and four processes on loopback, data in ${site.folder}`,
   );
   for (const child of site.children) say(`  ${child.name.padEnd(9)} pid ${String(child.pid)}`);
   for (const [line, port] of site.linePorts) say(`  line ${line.padEnd(12)} port ${String(port)}`);
@@ -71,6 +71,16 @@ const start = async (folder: string, isOnce: boolean, say: (text: string) => voi
 
 const shortFrames = (line: Record<string, unknown>): void => {
   line['frameTimeoutMs'] = FRAME_TIMEOUT_MS;
+};
+
+const once = async (site: Site, output: Parameters<typeof runOnce>[2]): Promise<number> => {
+  const fleet = fleetOf(site, output.out);
+  try {
+    return await runOnce(site, fleet, output);
+  } finally {
+    // Cars that nobody stops look for their bus for ever, and keep the process.
+    await fleet.stop();
+  }
 };
 
 const fleetOf = (site: Site, out: string | undefined): MdtFleet => {
