@@ -1,4 +1,7 @@
-/** Makes sure the tests of k8s/ have a kubectl, and says which; ends with one line and code 1 when there is none. */
+/**
+ * Makes sure the tests of k8s/ have a kubectl, and says which. Without one they are skipped, or fail where CI is set, so this ends well
+ * either way.
+ */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -45,10 +48,7 @@ function apt(args: readonly string[]): boolean {
 
 if (import.meta.main) {
   const path = findKubectl();
-  if (path === undefined) {
-    console.error(
-      'no kubectl found: put kubectl 1.20 or newer on PATH (it only builds manifests, no cluster is asked)',
-    );
-    process.exitCode = 1;
-  } else console.log(`kubectl: ${path}`);
+  console.log(
+    `kubectl: ${path ?? 'none found; put kubectl 1.20 or newer on PATH (it only builds manifests, no cluster is asked)'}`,
+  );
 }
