@@ -47,13 +47,9 @@ async function started(t: TestContext, site: Site): Promise<{ witness: WitnessPr
 
 /** The keys were there to be deleted, and are again: nobody has to restart anything. */
 async function assertTimersBack(t: TestContext, wiper: TimerWiper): Promise<void> {
-  const again = performance.now() + 10_000;
-  while (wiper.rounds < 5) {
-    assert.ok(performance.now() < again, 'they did not come back again and again');
-    await sleep(50);
-  }
   await wiper.stop();
   t.diagnostic(`${String(wiper.deleted)} keys deleted in ${String(wiper.rounds)} rounds`);
+  assert.ok(wiper.rounds >= 5);
   const deadline = performance.now() + 5_000;
   while ((await wiper.keys()).length === 0) {
     assert.ok(performance.now() < deadline, 'no schedule came back');
