@@ -98,9 +98,15 @@ const folders: readonly ImportRule[] = [
   ),
   onlyImports(
     'client',
-    ['message'],
+    ['bus', 'message'],
     ['src/client/planted.ts', '../vault/vault.ts'],
-    'Agencies import the client without the switch: copy nothing, use npm packages or src/message.',
+    'Agencies import the client without the switch: copy nothing, use npm packages, src/bus or src/message.',
+  ),
+  onlyImports(
+    'bus',
+    ['message'],
+    ['src/bus/planted.ts', '../telemetry/log.ts'],
+    'Agencies use it too, through the client: it takes values and tells what happened by calls.',
   ),
   onlyImports(
     'simulate',
@@ -191,11 +197,18 @@ const outside: readonly ImportRule[] = [
     'Redis has one owner: add a function to the queue room and let wiring call it.',
   ),
   onlyFrom(
-    'service-bus-only-in-deliver',
-    ['deliver', 'client'],
+    'service-bus-only-where-the-bus-is-used',
+    ['bus', 'deliver', 'collect', 'topology', 'client'],
     { path: npm('@azure/service-bus') },
     ['src/queue/planted.ts', '@azure/service-bus'],
-    'The bus has one owner on our side: add a function to the deliver room and let wiring call it.',
+    'The bus has few owners on our side: add a function to src/bus or its room and let wiring call it.',
+  ),
+  onlyFrom(
+    'bus-access-only-in-bus',
+    ['bus', 'simulate'],
+    { path: npm('@azure/identity', 'ws', 'https-proxy-agent') },
+    ['src/deliver/planted.ts', '@azure/identity'],
+    'How the bus is reached is decided in src/bus: take its BusClient.',
   ),
   {
     name: 'pure-rooms-do-no-io',

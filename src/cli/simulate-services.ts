@@ -9,6 +9,7 @@ import { loadEmulatorConfig, type ServiceBus, startServiceBus } from '../simulat
 import { keyOwners } from '../wiring/key-owners.ts';
 import { KeysFolder } from '../wiring/keys-folder.ts';
 import { BUS_CONFIG, connectionPort, writeConnection } from './simulate-bus.ts';
+import { asFault } from './stand-in-fault.ts';
 import { untilStopped } from './until-stopped.ts';
 import { print, readOptions, UsageError } from './usage.ts';
 
@@ -25,7 +26,7 @@ export const runServices = async (args: readonly string[]): Promise<number> => {
   const config = loadConfig(process.env);
   // Redis goes to its folder before it reads its other paths.
   const data = resolve(options.data ?? DATA);
-  const entities = await loadEmulatorConfig(options.config ?? BUS_CONFIG);
+  const entities = await asFault(() => loadEmulatorConfig(options.config ?? BUS_CONFIG));
   const busPort = await portOfBus(config.BUS_FILE);
   const hasKeys = KeysFolder.isComplete(config.KEYS);
   if (!hasKeys) KeysFolder.create(config.KEYS, keyOwners(loadDirectory(config.DIRECTORY)));
@@ -34,7 +35,7 @@ export const runServices = async (args: readonly string[]): Promise<number> => {
   // What an acknowledgement promises by default: on disk.
   const redis = isThere ? undefined : await startRedis({ dir: join(data, 'redis'), port, fsync: 'always' });
   const bus = await busBeside(redis, () =>
-    startServiceBus({ port: busPort, config: entities, dataDir: join(data, 'bus') }),
+    asFault(() => startServiceBus({ port: busPort, config: entities, dataDir: join(data, 'bus') })),
   );
   writeConnection(config.BUS_FILE, bus.port);
   print(

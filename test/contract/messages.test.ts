@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before } from 'node:test';
 import { isServiceBusError, type ServiceBusClient } from '@azure/service-bus';
-import { clientFor, notOnStandIn, openBus, type StandInProcess, takeAll } from './bus-under-test.ts';
+import { type Bus, clientFor, openBus, takeAll } from './bus-under-test.ts';
+import { test } from './case.ts';
 
 let client: ServiceBusClient;
-let standIn: StandInProcess | undefined;
+let bus: Bus;
 
 before(async () => {
-  const bus = await openBus();
-  standIn = bus.standIn;
+  bus = await openBus();
   client = clientFor(bus.address);
 });
 after(async () => {
   await client.close();
-  await standIn?.kill();
+  await bus.close();
 });
 
 const everyByte = Buffer.from(Uint8Array.from({ length: 256 }, (_, value) => value));
@@ -128,7 +128,9 @@ test('receive-and-delete hands each message out once', async () => {
   assert.equal((await takeAll(client, 'receive-and-delete', 'one')).length, 0);
 });
 
-test('a repeated message id inside the window is swallowed, alone and in a batch', async () => {
+test('a repeated message id inside the window is swallowed, alone and in a batch', {
+  needs: ['duplicate detection'],
+}, async () => {
   const sender = await emptied('duplicates', 'one');
   const run = String(Date.now());
   const message = (id: string, body: string) => ({ messageId: `${run}-${id}`, body: Buffer.from(body) });
@@ -158,7 +160,7 @@ test('a message over the size limit is refused and the sender goes on', async ()
 });
 
 // The service may detach the link of a sender that passes the size limit, and then fails its neighbours too.
-test('of sends under way together each is told its own outcome', { skip: notOnStandIn }, async () => {
+test('of sends under way together each is told its own outcome', { needs: ['control door'] }, async () => {
   const sender = await emptied('limits', 'one', 'two');
   const { maxSizeInBytes } = await sender.createMessageBatch();
   const outcomes = await Promise.allSettled(
@@ -212,6 +214,6 @@ test('an empty subscription answers at the end of the wait, again and again on o
   }
   const tookMs = performance.now() - startedAt;
   // 200 ms more a round where a drain is not answered.
-  if (standIn !== undefined) assert.ok(tookMs < 1_000, `took ${String(tookMs)} ms`);
+  if (bus.standIn !== undefined) assert.ok(tookMs < 1_000, `took ${String(tookMs)} ms`);
   await receiver.close();
 });

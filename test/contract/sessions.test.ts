@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   isServiceBusError,
@@ -8,19 +8,21 @@ import {
   type ServiceBusReceiver,
   type ServiceBusSessionReceiver,
 } from '@azure/service-bus';
-import { clientFor, notOnStandIn, openBus, type StandInProcess } from './bus-under-test.ts';
+import { type Bus, clientFor, openBus, patience } from './bus-under-test.ts';
+import { test } from './case.ts';
 
 let address: string;
 let client: ServiceBusClient;
-let standIn: StandInProcess | undefined;
+let bus: Bus;
 
 before(async () => {
-  ({ address, standIn } = await openBus());
+  bus = await openBus();
+  ({ address } = bus);
   client = clientFor(address);
 });
 after(async () => {
   await client.close();
-  await standIn?.kill();
+  await bus.close();
 });
 
 /** Sessions of this run: another bus may still hold those of an earlier one. */
@@ -40,7 +42,7 @@ const accept = (name: string, from = client, queue = 'sessions') =>
 async function one(
   receiver: ServiceBusReceiver | ServiceBusSessionReceiver,
 ): Promise<ServiceBusReceivedMessage> {
-  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5_000 });
+  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: patience(5_000) });
   assert.ok(message !== undefined, 'a message came');
   return message;
 }
@@ -57,7 +59,9 @@ async function completeAll(receiver: ServiceBusSessionReceiver, count: number) {
 
 // Two wait for locks of five seconds, the shortest the service allows: all together, each with sessions of its own.
 describe('a session', { concurrency: true }, () => {
-  test('hands out its own messages in order and keeps its state from one receiver to the next', async () => {
+  test('hands out its own messages in order and keeps its state from one receiver to the next', {
+    needs: ['sessions'],
+  }, async () => {
     const messages = Array.from({ length: 10 }, (_, at) => ({
       messageId: `m-${String(at)}`,
       sessionId: named(at % 2 === 0 ? 'even' : 'odd'),
@@ -85,7 +89,9 @@ describe('a session', { concurrency: true }, () => {
     await odd.close();
   });
 
-  test('held by one receiver is locked for others until that one closes, and its messages come back untried', async () => {
+  test('held by one receiver is locked for others until that one closes, and its messages come back untried', {
+    needs: ['sessions'],
+  }, async () => {
     await send('sessions', named('held'), 'a', 'b');
     const holder = await accept('held');
     assert.equal((await one(holder)).messageId, 'a');
@@ -99,7 +105,9 @@ describe('a session', { concurrency: true }, () => {
     await next.close();
   });
 
-  test('whose lock runs out is lost, and its messages come back tried once more', async () => {
+  test('whose lock runs out is lost, and its messages come back tried once more', {
+    needs: ['sessions'],
+  }, async () => {
     await send('sessions', named('lost'), 'slow');
     const slow = await accept('lost');
     const message = await one(slow);
@@ -115,7 +123,9 @@ describe('a session', { concurrency: true }, () => {
     await next.close();
   });
 
-  test('whose lock is renewed outlives the first end, and so do the locks of its messages', async () => {
+  test('whose lock is renewed outlives the first end, and so do the locks of its messages', {
+    needs: ['sessions'],
+  }, async () => {
     await send('sessions', named('renewed'), 'kept');
     const receiver = await accept('renewed');
     const message = await one(receiver);
@@ -127,7 +137,9 @@ describe('a session', { concurrency: true }, () => {
     await receiver.close();
   });
 
-  test('that is the next with messages is handed out, also when it comes later, and none in time is a time-out', async () => {
+  test('that is the next with messages is handed out, also when it comes later, and none in time is a time-out', {
+    needs: ['sessions'],
+  }, async () => {
     const patient = clientFor(address);
     await send('next-session', named('first'), 'now');
     const first = await patient.acceptNextSession('next-session');
@@ -144,7 +156,7 @@ describe('a session', { concurrency: true }, () => {
     await patient.close();
   });
 
-  test('keeps what was deferred in it for who holds it', async () => {
+  test('keeps what was deferred in it for who holds it', { needs: ['sessions'] }, async () => {
     await send('sessions', named('deferred'), 'aside');
     const receiver = await accept('deferred');
     const message = await one(receiver);
@@ -161,7 +173,9 @@ describe('a session', { concurrency: true }, () => {
     await receiver.close();
   });
 
-  test('is what every message of its queue must name; a subscription buries those that do not', async () => {
+  test('is what every message of its queue must name; a subscription buries those that do not', {
+    needs: ['sessions'],
+  }, async () => {
     const without = { messageId: 'no-session', body: 1 };
     await assert.rejects(client.createSender('sessions').sendMessages(without), /SessionId/);
     await client.createSender('session-topic').sendMessages(without);
@@ -176,13 +190,17 @@ describe('a session', { concurrency: true }, () => {
     assert.deepEqual([dead.messageId, dead.deadLetterReason], ['no-session', 'Session ID is null.']);
   });
 
-  test('and a receiver without one do not go together, either way round', async () => {
+  test('and a receiver without one do not go together, either way round', {
+    needs: ['sessions'],
+  }, async () => {
     const sessionless = client.createReceiver('sessions');
     await assert.rejects(sessionless.receiveMessages(1, { maxWaitTimeInMs: 500 }), /requires sessions/);
     await assert.rejects(client.acceptSession('queue', named('any')));
   });
 
-  test('of a subscription is received like that of a queue, by a subscriber too', async () => {
+  test('of a subscription is received like that of a queue, by a subscriber too', {
+    needs: ['sessions'],
+  }, async () => {
     const sender = client.createSender('session-topic');
     const ids = ['s-1', 's-2', 's-3'];
     const sessionId = named('streamed');
@@ -207,12 +225,12 @@ describe('a session', { concurrency: true }, () => {
   });
 });
 
-test('a dropped connection gives its sessions back', { skip: notOnStandIn }, async () => {
+test('a dropped connection gives its sessions back', { needs: ['sessions', 'control door'] }, async () => {
   const other = clientFor(address);
   await send('sessions', named('dropped'), 'kept');
   const held = await accept('dropped', other);
   await one(held);
-  await standIn?.fault('drop');
+  await bus.faults.fault('drop');
   // The SDK's close, called before it has seen the drop, waits for an answer that never comes.
   while (!held.isClosed) await wait(1);
   await other.close();

@@ -1,24 +1,25 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe } from 'node:test';
 import {
   isServiceBusError,
   type ServiceBusClient,
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
-import { clientFor, openBus, type StandInProcess, takeAll } from './bus-under-test.ts';
+import { type Bus, clientFor, openBus, patience, takeAll } from './bus-under-test.ts';
+import { entity } from './capabilities.ts';
+import { test } from './case.ts';
 
 let client: ServiceBusClient;
-let standIn: StandInProcess | undefined;
+let bus: Bus;
 
 before(async () => {
-  const bus = await openBus();
-  standIn = bus.standIn;
+  bus = await openBus();
   client = clientFor(bus.address);
 });
 after(async () => {
   await client.close();
-  await standIn?.kill();
+  await bus.close();
 });
 
 const body = Buffer.from('x');
@@ -26,7 +27,7 @@ const idsOf = (messages: readonly ServiceBusReceivedMessage[]) => messages.map((
 const isNotFound = (error: unknown) => isServiceBusError(error) && error.code === 'MessageNotFound';
 
 async function one(receiver: ServiceBusReceiver): Promise<ServiceBusReceivedMessage> {
-  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 10_000 });
+  const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: patience(10_000) });
   assert.ok(message !== undefined, 'a message came');
   return message;
 }
@@ -45,7 +46,7 @@ describe('the time of a message', { concurrency: true }, () => {
     const dead = await one(deadLetters('buried'));
     assert.deepEqual([dead.messageId, dead.subject], ['brief', 'AM']);
     assert.equal(dead.deadLetterReason, 'TTLExpiredException');
-    assert.equal(dead.deadLetterSource?.toLowerCase(), 'expiry/subscriptions/buried');
+    assert.equal(dead.deadLetterSource?.toLowerCase(), `${entity('expiry')}/subscriptions/buried`);
     assert.deepEqual(idsOf(await takeAll(client, 'expiry', 'buried')), ['first', 'last']);
     assert.deepEqual(idsOf(await takeAll(client, 'expiry', 'dropped')), ['first', 'last']);
     // The subscription's own second is shorter than the hour of the topic and the ten minutes of the message.
@@ -66,7 +67,9 @@ describe('the time of a message', { concurrency: true }, () => {
     assert.deepEqual(lives, [60_000, 3_600_000]);
   });
 
-  test('a scheduled message is numbered, shown, enqueued at its time under a new number, or cancelled', async () => {
+  test('a scheduled message is numbered, shown, enqueued at its time under a new number, or cancelled', {
+    needs: ['scheduling'],
+  }, async () => {
     const sender = client.createSender('schedule');
     const receiver = client.createReceiver('schedule', { receiveMode: 'receiveAndDelete' });
     const at = (ms: number) => new Date(Date.now() + ms);
@@ -97,14 +100,16 @@ describe('the time of a message', { concurrency: true }, () => {
     ] as const) {
       const lateMs = Number(message?.enqueuedTimeUtc) - Number(dueMs);
       assert.ok(
-        lateMs >= 0 && (standIn === undefined || lateMs < 5_000),
+        lateMs >= 0 && (bus.standIn === undefined || lateMs < 5_000),
         `enqueued ${String(lateMs)} ms late`,
       );
     }
     assert.equal((await receiver.peekMessages(1, { fromSequenceNumber: kept })).length, 0);
   });
 
-  test('a message scheduled on a topic reaches its subscriptions at its time, and not before', async () => {
+  test('a message scheduled on a topic reaches its subscriptions at its time, and not before', {
+    needs: ['scheduling'],
+  }, async () => {
     await Promise.all(['one', 'two'].map((name) => takeAll(client, 'schedule-topic', name)));
     const sender = client.createSender('schedule-topic');
     const due = new Date(Date.now() + 2_000);
@@ -174,7 +179,7 @@ test('a queue hands out what it is sent, with the properties a receiver changed,
   assert.equal(peeked?.messageId, 'a');
   const dead = await one(buried);
   assert.deepEqual([dead.deadLetterReason, dead.deadLetterErrorDescription], ['SCHEMA', 'd']);
-  assert.equal(dead.deadLetterSource?.toLowerCase(), 'queue');
+  assert.equal(dead.deadLetterSource?.toLowerCase(), entity('queue'));
   assert.deepEqual([dead.applicationProperties?.['by'], dead.body], ['test', body]);
   await buried.completeMessage(dead);
   assert.equal((await buried.peekMessages(1)).length, 0);

@@ -1,4 +1,4 @@
-import { Fault } from '../../message/codes.ts';
+import { StandInError } from './stand-in-error.ts';
 
 /**
  * Reads and writes AMQP 1.0 encodings in place (OASIS AMQP 1.0, part 1.6), so that a message is stored and sent
@@ -9,8 +9,8 @@ export type Primitive = string | number | boolean;
 /** A described list or map: how many items, where the first starts, where the last ends. */
 export type Compound = { readonly count: number; readonly first: number; readonly end: number };
 
-const malformed = (what: string): Fault =>
-  new Fault('STAND_IN_MESSAGE', `the message's bytes are malformed: ${what}`);
+const malformed = (what: string): StandInError =>
+  new StandInError('STAND_IN_MESSAGE', `the message's bytes are malformed: ${what}`);
 
 /** Offset just after the value at `at`; descriptors are walked in a loop, so nesting costs no stack. */
 export function afterValue(bytes: Buffer, at: number): number {

@@ -1,50 +1,89 @@
+import type { Duplex } from 'node:stream';
 import type { Connection, Delivery, Receiver, Sender, Session } from 'rhea';
+import type { TokenCheck } from './access-policies.ts';
+import { noSessionsHere, notFound, sessionRequired } from './attach-refusals.ts';
+import type { BusCounts } from './bus-counts.ts';
 import type { BusLog } from './bus-log.ts';
+import { Claims } from './claims.ts';
 import { ConsumerLink } from './consumer-link.ts';
 import type { Entities } from './entities.ts';
-import type { InjectedFaults } from './injected-faults.ts';
+import { faultyRequests, faultyTokens } from './faults/fault-answering.ts';
+import { faultError } from './faults/fault-conditions.ts';
+import type { FaultOrder } from './faults/fault-orders.ts';
+import type { Scope } from './faults/fault-plan.ts';
+import type { FaultPeer, Faults } from './faults/faults.ts';
+import { type InjectedSocket, injectSocket } from './faults/inject-socket.ts';
+import { HalfReceived } from './half-received.ts';
+import { Idleness, type IdleLimits } from './idleness.ts';
 import { management } from './management.ts';
+import type { Memory } from './memory.ts';
+import { type LinkCounts, PeerLinks } from './peer-links.ts';
 import { PublisherLink } from './publisher-link.ts';
 import type { Queue } from './queue.ts';
 import { RequestLink } from './request-link.ts';
-import { afterWindowFlow, limitDispositions, makeRaw, type RawTransfer, setAttach } from './rhea-inside.ts';
+import {
+  afterWindowFlow,
+  allowNameEachWay,
+  forget,
+  limitDispositions,
+  makeRaw,
+  openedOn,
+  type RawTransfer,
+  setAttach,
+} from './rhea-inside.ts';
 import { separateOutcomes } from './rhea-outcomes.ts';
 import { SessionAttach, sessionWish } from './session-attach.ts';
 import type { Session as MessageSession } from './sessions.ts';
-import type { Outcome } from './settlement.ts';
-import { tokenService } from './token-service.ts';
+import { entityDisabled, type Outcome, type Refusal } from './settlement.ts';
+import { guardedRequests, tokenService } from './token-service.ts';
 
 /** What every connection of a stand-in shares. */
 export type Surroundings = {
   readonly entities: Entities;
   readonly log: BusLog;
-  readonly faults: InjectedFaults;
+  readonly faults: Faults;
+  readonly tokens: TokenCheck;
+  readonly memory: Memory;
+  readonly counts: BusCounts;
+  readonly idle: IdleLimits;
   readonly messageBytesMax: number;
   /** Delivery slots of a session, either way. */
   readonly windowMax: number;
 };
 
-/** Links and sessions one peer may open; the SDK opens a session a link. */
+/** Links and sessions one peer may have open; the SDK opens a session a link. */
 const openedMax = 5_000;
-
-type Link = PublisherLink | ConsumerLink | RequestLink | SessionAttach;
+/** Messages of the largest size that one peer may have half sent. */
+const halvesMax = 8;
 
 /** One peer: finds what each of its links is for and passes rhea's events on to it. */
-export class AmqpConnection {
+export class AmqpConnection implements FaultPeer {
   readonly #surroundings: Surroundings;
-  readonly #unsentBytes: () => number;
-  readonly #links = new Map<Sender | Receiver, Link>();
-  #opened = 0;
+  readonly #connection: Connection;
+  readonly #wire: InjectedSocket;
+  readonly #links = new PeerLinks();
+  readonly #claims: Claims;
+  readonly #halves: HalfReceived;
+  readonly #idleness: Idleness;
 
-  constructor(connection: Connection, surroundings: Surroundings, unsentBytes: () => number) {
+  /** `stream`: what its bytes go over. */
+  constructor(connection: Connection, surroundings: Surroundings, stream: Duplex) {
     this.#surroundings = surroundings;
-    this.#unsentBytes = unsentBytes;
+    this.#connection = connection;
+    this.#wire = injectSocket(stream);
+    const { tokens, memory, messageBytesMax, counts, idle } = surroundings;
+    this.#claims = new Claims(tokens, counts);
+    this.#halves = new HalfReceived(memory, halvesMax * messageBytesMax);
+    this.#idleness = new Idleness(idle);
+    surroundings.faults.join(this);
     this.#listen(connection);
   }
 
   /** Ends every link without a word to the peer: the connection is gone. */
   end(): void {
+    this.#surroundings.faults.leave(this);
     for (const link of this.#links.keys()) this.#end(link);
+    this.#halves.endAll();
   }
 
   /** Hands on what waited for the socket to drain or the session's window to widen. */
@@ -52,38 +91,80 @@ export class AmqpConnection {
     for (const link of this.#links.values()) if (link instanceof ConsumerLink) link.onCredit();
   }
 
-  /** Force-detaches every publisher and consumer, as the service does to idle links. */
-  detachAll(): void {
-    const description = 'The link is force detached. Code: publisher(link). Details: Idle timeout: 00:10:00.';
-    for (const [link, role] of this.#links) {
-      if (role instanceof RequestLink || role instanceof SessionAttach) continue;
-      this.#links.delete(link);
-      role.detach({ condition: 'amqp:link:detach-forced', description });
-    }
+  /** Ends links whose token ran out, links that lie idle, and a connection that had none for too long. */
+  sweep(nowMs: number): void {
+    const { isUsed } = this.#links;
+    this.#links.detachEach((link, { scope }) => {
+      const error = this.#unauthorized(scope, nowMs) ?? this.#idleness.ofLink(link, nowMs);
+      if (error !== undefined) this.#surroundings.counts.refused(error.condition);
+      return error;
+    });
+    const error = this.#idleness.ofConnection(isUsed, nowMs);
+    if (error !== undefined) this.close(error);
+  }
+
+  /** Adds this connection's links. */
+  countLinks(counts: LinkCounts): void {
+    this.#links.addTo(counts);
+  }
+
+  isMeant(order: FaultOrder): boolean {
+    return this.#links.isMeant(order);
+  }
+
+  drop(): void {
+    this.#wire.drop();
+  }
+
+  writeRubbish(): void {
+    this.#wire.writeRubbish();
+  }
+
+  freeze(): void {
+    this.#wire.freeze();
+  }
+
+  thaw(): void {
+    this.#wire.thaw();
+  }
+
+  close(error: Refusal): void {
+    this.#connection.close(error);
+  }
+
+  detach(order: FaultOrder, condition: string): number {
+    return this.#links.detach(order, condition);
+  }
+
+  loseSessions(order: FaultOrder): number {
+    return this.#links.loseSessions(order);
   }
 
   #listen(connection: Connection): void {
     const { messageBytesMax, windowMax } = this.#surroundings;
     connection.on('session_open', ({ session }: { session: Session }) => {
-      this.#countOpened();
-      makeRaw(session, messageBytesMax);
+      this.#limitOpened();
+      makeRaw(session, messageBytesMax, this.#halves);
       limitDispositions(session, windowMax);
       separateOutcomes(session);
+      allowNameEachWay(session);
       afterWindowFlow(session, () => {
         this.onRoom();
       });
     });
     connection.on('receiver_open', ({ receiver }: { receiver: Receiver }) => {
-      this.#countOpened();
+      this.#limitOpened();
       this.#openIncoming(receiver);
     });
     connection.on('sender_open', ({ sender }: { sender: Sender }) => {
-      this.#countOpened();
+      this.#limitOpened();
       this.#openOutgoing(sender);
     });
     connection.on('message', (transfer: RawTransfer) => {
       const link = this.#links.get(transfer.receiver);
       if (link instanceof PublisherLink || link instanceof RequestLink) link.onTransfer(transfer);
+      // The link is refused or detached, and its peer does not know yet: a slot kept would be lost to its session.
+      else forget(transfer.delivery);
     });
     for (const outcome of ['accepted', 'rejected', 'released', 'modified'] as const satisfies Outcome[]) {
       connection.on(outcome, ({ sender, delivery }: { sender: Sender; delivery: Delivery }) => {
@@ -117,13 +198,26 @@ export class AmqpConnection {
     const address = addressOf(receiver.target);
     receiver.set_target({ address });
     const found = entities.find(address);
-    if (address === '$cbs') this.#links.set(receiver, new RequestLink(receiver, tokenService(faults)));
+    if (address === '$cbs')
+      this.#links.set(
+        receiver,
+        new RequestLink(receiver, faultyTokens(tokenService(this.#claims), faults), address),
+      );
     else if (found.isManagement && (found.topic !== undefined || found.queue !== undefined)) {
-      this.#links.set(receiver, new RequestLink(receiver, management(found, log)));
+      const path = found.topic?.path ?? found.queue?.path ?? '';
+      const guarded = guardedRequests(management(entities, address, log), this.#claims, address);
+      const answering = faultyRequests(guarded, faults, path);
+      this.#links.set(receiver, new RequestLink(receiver, answering, path));
     } else if (found.topic !== undefined) {
-      setAttach(receiver, 'max_message_size', messageBytesMax);
-      this.#links.set(receiver, new PublisherLink(receiver, found.topic, faults, messageBytesMax));
-    } else receiver.close(notFound(address));
+      if (this.#isRefused(receiver, { path: found.topic.path, direction: 'send' })) return;
+      if (!found.topic.isSendable) {
+        this.#refuse(receiver, entityDisabled(found.topic.path));
+        return;
+      }
+      const bytesMax = Math.min(messageBytesMax, found.topic.messageBytesMax);
+      setAttach(receiver, 'max_message_size', bytesMax);
+      this.#links.set(receiver, new PublisherLink(receiver, found.topic, this, this.#surroundings));
+    } else this.#refuse(receiver, notFound(address));
   }
 
   /** The peer receives from us: messages, or answers to what it asked. */
@@ -133,10 +227,12 @@ export class AmqpConnection {
     const { queue, isManagement } = this.#surroundings.entities.find(address);
     if (address === '$cbs' || isManagement) return;
     const wish = sessionWish(sender);
-    if (queue === undefined) sender.close(notFound(address));
+    if (queue === undefined) this.#refuse(sender, notFound(address));
+    else if (!queue.isReceivable) this.#refuse(sender, entityDisabled(queue.path));
+    else if (this.#isRefused(sender, { path: queue.path, direction: 'receive' })) return;
     else if (wish === undefined && queue.sessions === undefined) this.#consume(sender, queue);
-    else if (wish === undefined) sender.close(sessionRequired);
-    else if (queue.sessions === undefined) sender.close(noSessionsHere);
+    else if (wish === undefined) this.#refuse(sender, sessionRequired);
+    else if (queue.sessions === undefined) this.#refuse(sender, noSessionsHere);
     else this.#openSession(sender, queue, wish.id);
   }
 
@@ -145,11 +241,7 @@ export class AmqpConnection {
       sender,
       queue,
       (session) => {
-        const link = this.#consume(sender, queue, session);
-        // Credit may have come while the attach was held; no transfer may go out before the attach is answered.
-        setImmediate(() => {
-          link.onCredit();
-        });
+        this.#consume(sender, queue, session);
       },
       () => {
         const link = this.#links.get(sender);
@@ -160,41 +252,47 @@ export class AmqpConnection {
     attach.begin(id);
   }
 
-  #consume(sender: Sender, queue: Queue, session?: MessageSession): ConsumerLink {
-    const link = new ConsumerLink(sender, queue, this.#surroundings.log, this.#unsentBytes, session);
+  #consume(sender: Sender, queue: Queue, session?: MessageSession): void {
+    const { log, faults } = this.#surroundings;
+    const link = new ConsumerLink(sender, queue, { log, faults, peer: this, wire: this.#wire }, session);
     this.#links.set(sender, link);
-    return link;
+    // Credit may have come with the attach, or while that was held: it is used once the attach is answered.
+    setImmediate(() => {
+      link.onCredit();
+    });
+  }
+
+  #isRefused(link: Sender | Receiver, scope: Scope): boolean {
+    const { faults } = this.#surroundings;
+    const order = faults.isArmed ? faults.strike(['refuse-link'], scope) : undefined;
+    const fault = order && faultError(order.condition ?? 'amqp:internal-error', scope.path);
+    const error = fault ?? this.#unauthorized(scope, Date.now());
+    if (error !== undefined) this.#refuse(link, error);
+    return error !== undefined;
+  }
+
+  #refuse(link: Sender | Receiver, error: Refusal): void {
+    this.#surroundings.counts.refused(error.condition);
+    link.close(error);
+  }
+
+  #unauthorized({ path, direction }: Scope, nowMs: number): Refusal | undefined {
+    return this.#claims.refusal(path, direction === 'send' ? 'Send' : 'Listen', nowMs);
   }
 
   #end(link: Sender | Receiver): void {
     const role = this.#links.get(link);
     this.#links.delete(link);
+    if (link.is_receiver()) this.#halves.end(link as Receiver);
     if (role !== undefined && !(role instanceof RequestLink)) role.end();
   }
 
   /** Thrown into rhea's reader, which then ends the connection. */
-  #countOpened(): void {
-    if (++this.#opened > openedMax) throw new RangeError('too many links and sessions on one connection');
+  #limitOpened(): void {
+    if (openedOn(this.#connection) > openedMax)
+      throw new RangeError('too many links and sessions on one connection');
   }
 }
-
-const sessionRequired = {
-  condition: 'amqp:not-allowed',
-  description:
-    'It is not possible for an entity that requires sessions to create a non-sessionful message receiver.',
-};
-const noSessionsHere = {
-  condition: 'amqp:not-allowed',
-  description:
-    'A sessionful message receiver cannot be created on an entity that does not require sessions. Ensure ' +
-    'RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior.',
-};
-
-/** The SDK reads MessagingEntityNotFound out of this very sentence, the name included. */
-const notFound = (address: string) => ({
-  condition: 'amqp:not-found',
-  description: `The messaging entity '${address.slice(0, 300)}' could not be found.`,
-});
 
 function addressOf(terminus: unknown): string {
   if (typeof terminus !== 'object' || terminus === null || !('address' in terminus)) return '';

@@ -1,45 +1,64 @@
 import { createServer, type Socket } from 'node:net';
-import rhea, { type Connection } from 'rhea';
-import { AmqpConnection, type Surroundings } from './amqp-connection.ts';
-import type { BusLog } from './bus-log.ts';
-import { acceptSocket, awaitedFrameBytes, forgetConnection } from './rhea-inside.ts';
+import type { Duplex } from 'node:stream';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import type { Surroundings } from './amqp-connection.ts';
+import { AmqpPeers } from './amqp-peers.ts';
+import { Deadline } from './deadline.ts';
+import { refuseConnection } from './faults/inject-socket.ts';
+import { whenItSpeaks } from './first-bytes.ts';
+import type { LinkCounts } from './peer-links.ts';
+import type { TlsPair } from './tls-certificate.ts';
+import { type HttpHandler, type WebDoor, webDoor } from './web-door.ts';
 
 const connectionsMax = 1_024;
-const frameBytesMax = 65_536;
-/** As the service: an idle peer is dropped after four minutes without a heartbeat. */
-const idleMs = 240_000;
-/** A peer that does not close after we ended gets this long. */
-const lingerMs = 1_000;
-const incomingWindow = 5_000;
+
+export type AmqpDoorOptions = {
+  readonly host: string;
+  readonly port: number;
+  /** Absent: no TLS, and so no HTTPS and no WebSockets as the SDK dials them. */
+  readonly tls: TlsPair | undefined;
+  readonly onRequest: HttpHandler;
+  /** What a peer may take from connecting until it has opened AMQP or made its first HTTP request. */
+  readonly handshakeMs: number;
+};
 
 export type AmqpDoor = {
   readonly port: number;
+  /** AMQP peers. */
   connections(): number;
-  /** Cuts every TCP connection. */
-  drop(): void;
-  /** Force-detaches every publisher and consumer link. */
-  detach(): void;
+  links(): LinkCounts;
+  /** Ends links and connections that were idle too long and links whose token ran out. */
+  sweep(nowMs: number): void;
   close(): Promise<void>;
 };
 
 /**
- * Listens for AMQP 1.0 peers and gives each an `AmqpConnection`. Plain TCP, SASL ANONYMOUS: what the SDK dials with
- * `UseDevelopmentEmulator=true`.
+ * One port that speaks everything, told by a peer's first bytes: AMQP 1.0, TLS with any of these inside, HTTP for
+ * administration, and AMQP over WebSockets. Who says nothing in time, or something else, is cut off.
  */
 export async function openAmqpDoor(
-  host: string,
-  port: number,
+  { host, port, tls, onRequest, handshakeMs }: AmqpDoorOptions,
   surroundings: Surroundings,
 ): Promise<AmqpDoor> {
-  const peers = new Map<Socket, AmqpConnection>();
-  const container = containerFor();
+  const sockets = new Set<Socket>();
+  const peers = new AmqpPeers(surroundings);
+  const takeAmqp = (stream: Duplex, deadline: Deadline): void => {
+    peers.take(stream, () => {
+      deadline.clear();
+    });
+  };
+  const hear = hearing(takeAmqp, webDoor(onRequest, takeAmqp), tls);
   const server = createServer({ noDelay: true }, (socket) => {
-    cork(socket, surroundings.log);
-    const connection = container.create_connection(connectionOptions(surroundings) as never);
-    const peer = new AmqpConnection(connection, surroundings, () => socket.writableLength);
-    peers.set(socket, peer);
-    acceptSocket(connection, socket);
-    watch(socket, connection, peer, () => peers.delete(socket));
+    if (refuseConnection(socket, surroundings.faults)) return;
+    const deadline = new Deadline(handshakeMs, () => {
+      socket.destroy();
+    });
+    sockets.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      deadline.clear();
+    });
+    hear(socket, deadline);
   });
   server.maxConnections = connectionsMax;
   await new Promise<void>((resolve, reject) => {
@@ -49,81 +68,42 @@ export async function openAmqpDoor(
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
-    connections: () => peers.size,
-    drop: () => {
-      for (const socket of peers.keys()) socket.destroy();
-    },
-    detach: () => {
-      for (const peer of peers.values()) peer.detachAll();
+    connections: () => peers.count,
+    links: () => peers.links(),
+    sweep: (nowMs) => {
+      for (const peer of peers.all()) peer.sweep(nowMs);
     },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
           resolve();
         });
-        for (const socket of peers.keys()) socket.destroy();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }
 
-function containerFor() {
-  const container = rhea.create_container({ id: 'service-bus-stand-in' });
-  const mechanisms = container.sasl_server_mechanisms as { enable_anonymous(): void };
-  mechanisms.enable_anonymous();
-  // A peer's faults end its connection inside rhea; without listeners they would end the process.
-  const quiet = ['error', 'protocol_error', 'disconnected', 'connection_error', 'connection_close'];
-  for (const event of [...quiet, 'session_error', 'receiver_error', 'sender_error']) {
-    container.on(event, () => undefined);
-  }
-  return container;
-}
+type Taking = (stream: Duplex, deadline: Deadline) => void;
 
-function connectionOptions({ messageBytesMax, windowMax }: Surroundings) {
-  return {
-    idle_time_out: idleMs,
-    max_frame_size: frameBytesMax,
-    session_buffer_size: { incoming: incomingWindow, outgoing: windowMax },
-    receiver_options: { autoaccept: false, credit_window: 0 },
-    sender_options: {
-      treat_modified_as_released: false,
-      autosettle: false,
-      max_message_size: messageBytesMax,
-    },
+/** What to do with a new socket: hand it, by its first bytes, to who speaks its language. */
+function hearing(
+  takeAmqp: Taking,
+  web: WebDoor,
+  tls: TlsPair | undefined,
+): (socket: Socket, deadline: Deadline) => void {
+  const secureContext = tls && createSecureContext({ ...tls, minVersion: 'TLSv1.2' });
+  const hear = (socket: Socket, deadline: Deadline): void => {
+    // A peer that resets its connection is no fault of ours.
+    socket.on('error', () => {
+      socket.destroy();
+    });
+    whenItSpeaks(socket, (speech) => {
+      if (speech === 'amqp') takeAmqp(socket, deadline);
+      else if (speech === 'http') web.take(socket, deadline);
+      else if (speech === 'tls' && secureContext !== undefined && !(socket instanceof TLSSocket))
+        hear(new TLSSocket(socket, { isServer: true, secureContext }), deadline);
+      else socket.destroy();
+    });
   };
-}
-
-function watch(socket: Socket, connection: Connection, peer: AmqpConnection, gone: () => void): void {
-  socket.on('data', () => {
-    // rhea believes any frame size it reads and collects until it has that much.
-    if ((awaitedFrameBytes(connection) ?? 0) > frameBytesMax) socket.destroy();
-  });
-  socket.on('drain', () => {
-    peer.onRoom();
-  });
-  socket.once('finish', () => {
-    setTimeout(() => socket.destroy(), lingerMs).unref();
-  });
-  socket.once('close', () => {
-    gone();
-    peer.end();
-    forgetConnection(connection);
-  });
-}
-
-/** rhea writes once a frame: gathering a turn's frames into one write saves 20-45 % of the cost of a delivery. */
-function cork(socket: Socket, log: BusLog): void {
-  const write = socket.write.bind(socket);
-  let isCorked = false;
-  socket.write = (...chunk: unknown[]): boolean => {
-    if (!isCorked) {
-      isCorked = true;
-      socket.cork();
-      setImmediate(() => {
-        isCorked = false;
-        log.flush();
-        socket.uncork();
-      });
-    }
-    return write(...(chunk as Parameters<typeof write>));
-  };
+  return hear;
 }

@@ -5,11 +5,25 @@ import type { StoredMessage } from './stored-message.ts';
 export type Logged = { readonly path: string };
 
 /**
+ * An entity or rule made, changed or deleted at run time. `path` is `topic`, `queue`, `topic/Subscriptions/name` or
+ * `…/Rules/name`; `definition` is text that `Entities.apply` reads, empty for a deletion. What is created drops
+ * whatever was there by its path.
+ */
+export type EntityChange = {
+  readonly kind: 'created' | 'changed' | 'deleted';
+  readonly path: string;
+  readonly definition: string;
+};
+
+/**
  * What the entities tell the log, in the order it happened. `whenWritten` runs its callback once everything told
  * so far has been handed to the operating system; nothing is confirmed to a peer before that.
  */
 export type BusLog = {
-  stored(topic: Logged, message: StoredMessage, queues: readonly Logged[]): void;
+  /** `topic`: where it was sent to just now; undefined for one that was there before under another number or as it was. */
+  stored(topic: Logged | undefined, message: StoredMessage, queues: readonly Logged[]): void;
+  /** The last number given, where no message sent just now carries it. */
+  numbered(topic: Logged, sequence: number): void;
   removed(queue: Logged, sequence: number): void;
   counted(queue: Logged, sequence: number, deliveryCount: number): void;
   deferred(queue: Logged, sequence: number): void;
@@ -18,6 +32,7 @@ export type BusLog = {
   unscheduled(topic: Logged, sequence: number): void;
   /** Undefined: cleared. */
   sessionState(queue: Logged, sessionId: string, state: Buffer | undefined): void;
+  entity(change: EntityChange): void;
   whenWritten(then: () => void): void;
   /** Hands what was told so far to the operating system now. Called before bytes leave for a peer: a kill must not forget a try it saw. */
   flush(): void;
@@ -26,12 +41,14 @@ export type BusLog = {
 /** Memory only: nothing is kept, so nothing need be waited for. */
 export const noLog: BusLog = {
   stored: () => undefined,
+  numbered: () => undefined,
   removed: () => undefined,
   counted: () => undefined,
   deferred: () => undefined,
   scheduled: () => undefined,
   unscheduled: () => undefined,
   sessionState: () => undefined,
+  entity: () => undefined,
   whenWritten: (then) => {
     then();
   },

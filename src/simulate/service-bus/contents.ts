@@ -26,12 +26,32 @@ export class Contents {
   readonly lane: Lane;
   readonly sessions: Sessions | undefined;
   readonly deferred = new Deferred();
-  readonly #ttlMs: number;
+  #ttlMs: number;
 
   constructor({ lockMs, ttlMs, requiresSession }: ContentsOptions) {
     this.lane = new Lane(lockMs);
     this.sessions = requiresSession ? new Sessions(lockMs) : undefined;
     this.#ttlMs = ttlMs;
+  }
+
+  /** What `RequiresSession` made of it stays; locks taken before keep their end. */
+  configure({ lockMs, ttlMs }: ContentsOptions): void {
+    const isTtlChanged = ttlMs !== this.#ttlMs;
+    this.#ttlMs = ttlMs;
+    if (this.sessions !== undefined) this.sessions.lockMs = lockMs;
+    for (const lane of this.#lanes()) {
+      lane.lockMs = lockMs;
+      if (isTtlChanged) lane.expectAnyExpiry();
+    }
+  }
+
+  /** Forgets everything; locks whose links are still about are lost. */
+  clear(): void {
+    for (const lane of this.#lanes()) {
+      lane.locks.clear();
+      lane.waiting.clear();
+    }
+    this.deferred.clear();
   }
 
   get counts() {

@@ -14,6 +14,12 @@ export const sessionMissing = reasons(
   "Session enabled entity doesn't allow a message whose session identifier is null.",
 );
 
+/** The service names no text for this one in its documentation. */
+export const filterFailed = reasons(
+  'FilterEvaluationException',
+  'A rule of the subscription could not be computed for the message.',
+);
+
 export const triedTooOften = (maxDeliveryCount: number): Properties =>
   reasons(
     'MaxDeliveryCountExceeded',

@@ -24,6 +24,10 @@ export class Deferred {
     this.#all.set(held.message.sequence, held);
   }
 
+  clear(): void {
+    this.#all.clear();
+  }
+
   delete(sequence: number): void {
     this.#all.delete(sequence);
   }

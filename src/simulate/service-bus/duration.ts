@@ -21,3 +21,20 @@ export function durationMs(text: string): number | undefined {
     Math.floor(Number(`0.${fraction}`) * 1000)
   );
 }
+
+/** What the service writes for "never": the longest span .NET knows, about 29,000 years. */
+export const neverText = 'P10675199DT2H48M5.4775807S';
+export const neverMs = 922_337_203_685_477;
+
+/** A span of whole milliseconds as the service writes it. */
+export function durationText(ms: number): string {
+  if (ms >= neverMs) return neverText;
+  const days = Math.floor(ms / dayMs);
+  const hours = Math.floor((ms % dayMs) / hourMs);
+  const minutes = Math.floor((ms % hourMs) / minuteMs);
+  const seconds = (ms % minuteMs) / 1000;
+  const part = (value: number, unit: string) => (value === 0 ? '' : `${String(value)}${unit}`);
+  const time = part(hours, 'H') + part(minutes, 'M') + part(seconds, 'S');
+  if (days === 0 && time === '') return 'PT0S';
+  return `P${part(days, 'D')}${time === '' ? '' : `T${time}`}`;
+}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { Fault } from '../../message/codes.ts';
+import { StandInError } from './stand-in-error.ts';
 import { durationMs } from './duration.ts';
 import { compileSqlAction, compileSqlFilter, refusalText } from './sql-rule.ts';
 
@@ -32,7 +32,7 @@ const lockMs = duration(1_000, 300_000);
 const liveMs = duration(1_000, Number.MAX_SAFE_INTEGER);
 const windowMs = duration(1_000, 604_800_000);
 
-const correlationFilter = z.strictObject({
+export const correlationFilter = z.strictObject({
   ContentType: z.string().optional(),
   CorrelationId: z.string().optional(),
   Label: z.string().optional(),
@@ -122,11 +122,12 @@ export type CorrelationConfig = z.infer<typeof correlationFilter>;
 /** Checks an entity description; the fault names each option by its path. */
 export function parseEmulatorConfig(value: unknown): EmulatorConfig {
   const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new Fault('CONFIG_INVALID', `bus entities: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new StandInError('CONFIG_INVALID', `bus entities: ${z.prettifyError(parsed.error)}`);
   const twice = firstRepeated(parsed.data);
-  if (twice !== undefined) throw new Fault('CONFIG_INVALID', `bus entities: ${twice} is named twice`);
+  if (twice !== undefined) throw new StandInError('CONFIG_INVALID', `bus entities: ${twice} is named twice`);
   const wrong = [...wrongExpressions(parsed.data)];
-  if (wrong.length > 0) throw new Fault('CONFIG_INVALID', `bus entities: ${wrong.join('; ')}`);
+  if (wrong.length > 0) throw new StandInError('CONFIG_INVALID', `bus entities: ${wrong.join('; ')}`);
   return parsed.data;
 }
 
@@ -158,7 +159,7 @@ export async function loadEmulatorConfig(path: string): Promise<EmulatorConfig> 
   try {
     value = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
-    throw new Fault('CONFIG_INVALID', 'bus entities: the file cannot be read as JSON', { cause });
+    throw new StandInError('CONFIG_INVALID', 'bus entities: the file cannot be read as JSON', { cause });
   }
   return parseEmulatorConfig(value);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { mock, type TestContext, test } from 'node:test';
 import rhea from 'rhea';
 import { parseEmulatorConfig } from './emulator-config.ts';
 import { Entities } from './entities.ts';
@@ -125,12 +125,12 @@ test('what is scheduled, deferred and kept of sessions survives, and a cut costs
 const inAnHour = () => ({ 'x-opt-scheduled-enqueue-time': new Date(Date.now() + 3_600_000) });
 
 /** A queue with sessions, and what is in it. */
-function openQueue(dataDir: string) {
+function openQueue(dataDir: string, limits = roomy) {
   const Queues = [{ Name: 'q', Properties: { RequiresSession: true } }];
   const log = new FileLog(dataDir);
   const entities = new Entities(
     parseEmulatorConfig({ UserConfig: { Namespaces: [{ Name: 'ns', Queues }] } }),
-    roomy,
+    limits,
     log,
   );
   log.open(entities);
@@ -258,4 +258,76 @@ test('a full subscription refuses the whole batch and takes messages again once 
   for (const { queue } of bus.topic.subscriptions.values()) queue.pump();
   assert.equal(await bus.publish('d'), true);
   bus.log.close();
+});
+
+test('a session keeps its state over a start where nothing more would fit', async (context) => {
+  const dataDir = directory(context);
+  const bus = openQueue(dataDir);
+  await bus.publish({ message_id: 'aside', group_id: 'a' });
+  await bus.publish({ message_id: 'waits', group_id: 'b' });
+  bus.work();
+  bus.log.close();
+  for (let starts = 0; starts < 2; starts++) {
+    const full = openQueue(dataDir, { messagesMax: 1, bytesMax: 100 });
+    assert.equal(full.found().state, 'half done');
+    full.log.close();
+  }
+});
+
+test('what an entity holds is found again when the file writes its name in another case', async (context) => {
+  const dataDir = directory(context);
+  const bus = open(dataDir);
+  await bus.publish('a', 'b');
+  const [lock] = lockAll(bus.queue);
+  bus.queue.settle(lock?.key ?? 0, settlementOf('rejected', undefined));
+  bus.log.close();
+  const log = new FileLog(dataDir);
+  const Topics = [{ Name: 'T', Subscriptions: [{ Name: 'ONE' }, { Name: 'Two' }] }];
+  const entities = new Entities(
+    parseEmulatorConfig({ UserConfig: { Namespaces: [{ Name: 'ns', Topics }] } }),
+    roomy,
+    log,
+  );
+  log.open(entities);
+  const ids = (path: string) =>
+    entities
+      .queues()
+      .get(path)
+      ?.peek(0, 9)
+      .map(({ message }) => message.messageId);
+  assert.deepEqual(ids('T/Subscriptions/ONE'), ['b']);
+  assert.deepEqual(ids('T/Subscriptions/ONE/$DeadLetterQueue'), ['a']);
+  assert.deepEqual(ids('T/Subscriptions/Two'), ['a', 'b']);
+  assert.equal(log.stats.orphaned, 0);
+  log.close();
+});
+
+test('a start knows numbers of swallowed repeats, ids seen anew, and tries of messages that were changed', async (context) => {
+  const dataDir = directory(context);
+  mock.timers.enable({ apis: ['Date'], now: Date.UTC(2030, 0, 1) });
+  context.after(() => {
+    mock.timers.reset();
+  });
+  const bus = open(dataDir);
+  await bus.publish('a');
+  const [lock] = lockAll(bus.queue);
+  bus.queue.settle(lock?.key ?? 0, { kind: 'abandon', properties: new Map([['note', 7]]) });
+  mock.timers.tick(601_000); // the window is ten minutes
+  await bus.publish('a');
+  mock.timers.tick(1_000);
+  await bus.publish('a');
+  bus.log.close();
+  for (let starts = 0; starts < 2; starts++) {
+    const again = open(dataDir);
+    assert.equal(again.topic.lastSequence, 3);
+    assert.deepEqual(
+      again.queue.peek(0, 9).map(({ message, deliveryCount }) => [message.sequence, deliveryCount]),
+      [
+        [1, 1],
+        [2, 0],
+      ],
+    );
+    assert.equal(again.topic.duplicates?.has('a', Date.now()), true);
+    again.log.close();
+  }
 });

@@ -1,15 +1,18 @@
 import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { Fault } from '../../message/codes.ts';
-import type { BusLog, Logged } from './bus-log.ts';
+import { StandInError } from './stand-in-error.ts';
+import type { BusLog, EntityChange, Logged } from './bus-log.ts';
+import { ChangeOverlay } from './change-overlay.ts';
 import type { Entities } from './entities.ts';
 import { type LogRecord, logHead, RecordWriter } from './log-record.ts';
-import { namesOf, type Restored, restore, snapshot } from './log-restore.ts';
+import { namesMax, namesOf, noName, type Restored, restore, snapshot } from './log-restore.ts';
 import type { Scheduled } from './schedule.ts';
 import type { StoredMessage } from './stored-message.ts';
 
 /** A log smaller than this is never rewritten. */
 const compactFromBytes = 64 * 1024 * 1024;
+/** Names given since the last rewrite after which it is rewritten: they run out at 65,535. */
+const namesFromNew = 5_000;
 const flushFromBytes = 1024 * 1024;
 
 export type LogStats = Restored & { readonly bytes: number; readonly compactions: number };
@@ -23,11 +26,15 @@ export class FileLog implements BusLog {
   readonly #path: string;
   readonly #writer = new RecordWriter();
   readonly #waiters: (() => void)[] = [];
-  #names: ReadonlyMap<string, number> = new Map();
+  /** What the entities of the file became. */
+  readonly #overlay = new ChangeOverlay();
+  /** By path; what is made at run time gets a number when it is first told of. */
+  #names = new Map<string, number>();
   #entities: Entities | undefined;
   #fd = -1;
   #bytes = 0;
   #liveBytes = 0;
+  #liveNames = 0;
   #compactions = 0;
   #isFlushDue = false;
   #restored: Restored = { messages: 0, orphaned: 0, tornBytes: 0 };
@@ -43,13 +50,15 @@ export class FileLog implements BusLog {
 
   /** Fills the entities from the log and starts a fresh one with what is alive. */
   open(entities: Entities): void {
+    this.#overlay.startFrom(new Set(entities.paths()));
     const old = openIfThere(this.#path);
     if (old !== undefined) {
-      this.#restored = restore(old, entities);
+      this.#restored = restore(old, entities, (change) => {
+        this.#overlay.note(change);
+      });
       closeSync(old);
     }
     this.#entities = entities;
-    this.#names = namesOf(entities);
     this.#rewrite(entities);
   }
 
@@ -60,13 +69,17 @@ export class FileLog implements BusLog {
     this.#fd = -1;
   }
 
-  stored(topic: Logged, message: StoredMessage, queues: readonly Logged[]): void {
+  stored(topic: Logged | undefined, message: StoredMessage, queues: readonly Logged[]): void {
     this.#add({
       kind: 'stored',
-      topic: this.#id(topic),
+      topic: topic === undefined ? noName : this.#id(topic),
       message,
       queues: queues.map((queue) => this.#id(queue)),
     });
+  }
+
+  numbered(topic: Logged, sequence: number): void {
+    this.#add({ kind: 'sequence', topic: this.#id(topic), sequence });
   }
 
   removed(queue: Logged, sequence: number): void {
@@ -93,6 +106,11 @@ export class FileLog implements BusLog {
     this.#add({ kind: 'state', queue: this.#id(queue), sessionId, state });
   }
 
+  entity(change: EntityChange): void {
+    this.#overlay.note(change);
+    this.#add({ kind: 'entity', change });
+  }
+
   whenWritten(then: () => void): void {
     this.#waiters.push(then);
     this.#flushLater();
@@ -110,7 +128,14 @@ export class FileLog implements BusLog {
   }
 
   #id(entity: Logged): number {
-    return this.#names.get(entity.path) ?? 0;
+    const known = this.#names.get(entity.path);
+    if (known !== undefined || this.#fd < 0) return known ?? 0;
+    const id = this.#names.size;
+    if (id >= namesMax)
+      throw new StandInError('STAND_IN_LOG', 'more entities than a log can number (65,535)');
+    this.#add({ kind: 'name', id, path: entity.path });
+    this.#names.set(entity.path, id);
+    return id;
   }
 
   #flushLater(): void {
@@ -126,8 +151,10 @@ export class FileLog implements BusLog {
     this.#bytes += writeWhole(this.#fd, this.#writer.take());
     // Waiters hand messages out, which adds records and may add waiters: those belong to the next turn.
     for (const then of this.#waiters.splice(0)) then();
-    if (this.#entities === undefined || this.#bytes < Math.max(compactFromBytes, 4 * this.#liveBytes)) return;
-    if (this.#waiters.length > 0) return;
+    // Names of what was deleted are used up until the log is rewritten with those that are left.
+    const isLong = this.#bytes >= Math.max(compactFromBytes, 4 * this.#liveBytes);
+    const isFullOfNames = this.#names.size >= this.#liveNames + namesFromNew;
+    if (this.#entities === undefined || !(isLong || isFullOfNames) || this.#waiters.length > 0) return;
     this.#compactions++;
     this.#rewrite(this.#entities);
   }
@@ -141,7 +168,8 @@ export class FileLog implements BusLog {
     const flush = (): void => {
       if (writer.length >= flushFromBytes) bytes += writeWhole(fd, writer.take());
     };
-    snapshot(entities, this.#names, writer, flush);
+    this.#names = namesOf(entities);
+    snapshot(entities, this.#names, this.#overlay, writer, flush);
     bytes += writeWhole(fd, writer.take());
     renameSync(next, this.#path);
     if (this.#fd >= 0) closeSync(this.#fd);
@@ -149,6 +177,7 @@ export class FileLog implements BusLog {
     this.#fd = fd;
     this.#bytes = bytes;
     this.#liveBytes = bytes;
+    this.#liveNames = this.#names.size;
   }
 }
 
@@ -162,6 +191,6 @@ function openIfThere(path: string): number | undefined {
     return openSync(path, 'r');
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    throw new Fault('STAND_IN_LOG', 'the log in the data directory cannot be read', { cause });
+    throw new StandInError('STAND_IN_LOG', 'the log in the data directory cannot be read', { cause });
   }
 }

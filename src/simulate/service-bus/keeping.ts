@@ -1,5 +1,5 @@
 import type { BusLog, Logged } from './bus-log.ts';
-import type { Room } from './room.ts';
+import type { Room, RoomLimits } from './room.ts';
 import type { Session } from './sessions.ts';
 import type { Properties } from './settlement.ts';
 import { type Held, heldBytes, type StoredMessage } from './stored-message.ts';
@@ -20,6 +20,15 @@ export class Keeping {
     this.#room = room;
     this.#log = log;
     this.#extraBytes = requiresSession ? sessionBytes : 0;
+  }
+
+  /** Bytes the queue's room holds, its dead letters' too. */
+  get bytes(): number {
+    return this.#room.bytes;
+  }
+
+  limit(limits: RoomLimits): void {
+    this.#room.limits = limits;
   }
 
   /** Takes room for one message; false when there is none. */
@@ -58,29 +67,35 @@ export class Keeping {
     return dead;
   }
 
-  /** The message with properties a receiver added or replaced, in this queue alone. */
-  change(held: Held, properties: Properties): Held {
+  /** The message with properties a receiver added or replaced, in this queue alone; `isDeferred`: it stays so. */
+  change(held: Held, properties: Properties, isDeferred: boolean): Held {
     if (properties.size === 0) return held;
     const bare = withApplicationProperties(held.message.bare, properties);
     const changed = { message: { ...held.message, bare }, deliveryCount: held.deliveryCount };
     this.release(held.message);
     // The log's last word on a sequence number in a queue holds.
     this.#store(changed);
+    if (isDeferred) this.#log.deferred(this.#queue, changed.message.sequence);
     return changed;
   }
 
   /** Keeps a session's state or, with undefined, clears it; false when there is no room for it. */
   changeState(session: Session, state: Buffer | undefined): boolean {
-    const bytesOf = (kept: Buffer | undefined) => (kept === undefined ? 0 : kept.length + sessionBytes);
-    if (!this.#room.resize(bytesOf(state) - bytesOf(session.state))) return false;
+    if (!this.#room.resize(stateBytes(state) - stateBytes(session.state))) return false;
     session.state = state;
     this.#log.sessionState(this.#queue, session.id, state);
     return true;
   }
 
+  /** A state read back from the log is kept whether there is room or not, as messages are. */
+  restoreState(session: Session, state: Buffer): void {
+    this.#room.forceResize(stateBytes(state) - stateBytes(session.state));
+    session.state = state;
+  }
+
   #store(held: Held): void {
     this.force(held.message);
-    this.#log.stored(this.#queue, held.message, [this.#queue]);
+    this.#log.stored(undefined, held.message, [this.#queue]);
     this.counted(held);
   }
 
@@ -88,3 +103,6 @@ export class Keeping {
     return heldBytes(message) + this.#extraBytes;
   }
 }
+
+const stateBytes = (state: Buffer | undefined): number =>
+  state === undefined ? 0 : state.length + sessionBytes;

@@ -12,18 +12,25 @@ export class Lane {
   readonly locks = new Locks();
   readonly consumers = new Consumers();
   isPumpDue = false;
-  readonly #lockMs: number;
+  /** May change at run time; locks taken before keep their end. */
+  lockMs: number;
   #lastExpiryMs = 0;
   #isExpiryMixed = false;
   #doesAnyExpire = false;
 
   constructor(lockMs: number) {
-    this.#lockMs = lockMs;
+    this.lockMs = lockMs;
   }
 
   /** When a lock taken now ends. */
   lockUntil(nowMs: number): number {
-    return nowMs + this.#lockMs;
+    return nowMs + this.lockMs;
+  }
+
+  /** Lives were changed for what waits here: any of it may end before what stands in front of it. */
+  expectAnyExpiry(): void {
+    this.#isExpiryMixed = true;
+    this.#doesAnyExpire = true;
   }
 
   /** Adds a message; `expiresAtMs` may be Infinity. */

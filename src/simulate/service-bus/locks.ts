@@ -12,9 +12,14 @@ export type Lock = {
 // 2,048 keys a millisecond keep it under 2^53 for centuries; no process reaches that rate for a second.
 let lastKey = Date.now() * 2048;
 
-/** The locks of one lane, in order of expiry: the lock time is one a queue, and renewing moves a lock to the end. */
+/**
+ * The locks of one lane, in order of expiry: the lock time is one a queue, and renewing moves a lock to the end. When
+ * the lock time was shortened they are out of order until the longer ones are gone.
+ */
 export class Locks {
   readonly #all = new Map<number, Lock>();
+  #lastUntilMs = 0;
+  #isMixed = false;
 
   get size(): number {
     return this.#all.size;
@@ -23,6 +28,7 @@ export class Locks {
   take(held: Held, untilMs: number, isDeferred = false): Lock {
     const lock = { key: ++lastKey, held, untilMs, isDeferred };
     this.#all.set(lock.key, lock);
+    this.#noteOrder(untilMs);
     return lock;
   }
 
@@ -43,16 +49,30 @@ export class Locks {
     lock.untilMs = untilMs;
     this.#all.delete(key);
     this.#all.set(key, lock);
+    this.#noteOrder(untilMs);
     return untilMs;
   }
 
   /** Ends the locks whose time is over, one by one as they are asked for; Infinity ends all. */
   *endExpired(nowMs: number): Generator<Lock> {
     for (const [key, lock] of this.#all) {
-      if (lock.untilMs > nowMs) return;
+      if (lock.untilMs > nowMs) {
+        if (this.#isMixed) continue;
+        return;
+      }
       this.#all.delete(key);
       yield lock;
     }
+  }
+
+  #noteOrder(untilMs: number): void {
+    if (this.#all.size === 1) this.#isMixed = false;
+    else if (untilMs < this.#lastUntilMs) this.#isMixed = true;
+    this.#lastUntilMs = untilMs;
+  }
+
+  clear(): void {
+    this.#all.clear();
   }
 
   all(): Iterable<Lock> {

@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { Fault } from '../../message/codes.ts';
+import { StandInError } from './stand-in-error.ts';
+import type { EntityChange } from './bus-log.ts';
 import type { Scheduled } from './schedule.ts';
 import type { StoredMessage } from './stored-message.ts';
 
@@ -33,7 +34,8 @@ export type LogRecord =
       readonly queue: number;
       readonly sessionId: string;
       readonly state: Buffer | undefined;
-    };
+    }
+  | { readonly kind: 'entity'; readonly change: EntityChange };
 
 /** By their number in the file: new kinds go at the end. */
 const kinds = [
@@ -47,7 +49,11 @@ const kinds = [
   'scheduled',
   'unscheduled',
   'state',
+  'entity',
 ] as const;
+
+/** Kinds of an entity change by their number in the file. */
+const changes = ['created', 'changed', 'deleted'] as const satisfies EntityChange['kind'][];
 
 /** Before each record: its length and a CRC-32 of it, both 4 bytes. */
 const HEAD = 8;
@@ -122,6 +128,11 @@ export class RecordWriter {
         this.#text(record.messageId);
         this.#long(record.seenAtMs);
         return;
+      case 'entity':
+        this.#byte(changes.indexOf(record.change.kind));
+        this.#text(record.change.path);
+        this.#text(record.change.definition);
+        return;
       case 'sequence':
       case 'unscheduled':
         this.#short(record.topic);
@@ -185,7 +196,7 @@ const readBytes = 4 * 1024 * 1024;
 export function readRecords(fd: number, take: (record: LogRecord) => void): number {
   let held = readMore(fd, Buffer.alloc(0));
   if (!held.subarray(0, logHead.length).equals(logHead)) {
-    throw new Fault('STAND_IN_LOG', 'the log in the data directory is of another format');
+    throw new StandInError('STAND_IN_LOG', 'the log in the data directory is of another format');
   }
   let good = logHead.length;
   let at = logHead.length;
@@ -267,10 +278,16 @@ function readRecord(content: Buffer): LogRecord {
       return { kind, queue: short(), sequence: long(), deliveryCount: short() };
     case 'seen':
       return { kind, topic: short(), messageId: text(), seenAtMs: long() };
+    case 'entity': {
+      const change = changes[byte()];
+      if (change === undefined)
+        throw new StandInError('STAND_IN_LOG', 'the log holds a change of an unknown kind');
+      return { kind, change: { kind: change, path: text(), definition: text() } };
+    }
     case 'sequence':
     case 'unscheduled':
       return { kind, topic: short(), sequence: long() };
     default:
-      throw new Fault('STAND_IN_LOG', 'the log holds a record of an unknown kind');
+      throw new StandInError('STAND_IN_LOG', 'the log holds a record of an unknown kind');
   }
 }

@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
-import { Fault } from '../../message/codes.ts';
+import { StandInError } from './stand-in-error.ts';
+import type { EntityChange } from './bus-log.ts';
 import type { Entities } from './entities.ts';
 import { type LogRecord, type RecordWriter, readRecords } from './log-record.ts';
 import type { Queue } from './queue.ts';
@@ -17,8 +18,12 @@ type Kept = {
   readonly states: Map<string, Buffer>;
 };
 
-/** Rebuilds queues, schedules, session states, delivery counts and duplicate history from an open log. */
-export function restore(fd: number, entities: Entities): Restored {
+/**
+ * Rebuilds queues, schedules, session states, delivery counts and duplicate history from an open log. `changed` is told each change of an
+ * entity, which is done again here.
+ */
+export function restore(fd: number, entities: Entities, changed: (change: EntityChange) => void): Restored {
+  /** Paths in lower case: a file may write a name in another case than it did. */
   const names = new Map<number, string>();
   const kept = new Map<string, Kept>();
   const keptOf = (id: number): Kept => {
@@ -30,17 +35,22 @@ export function restore(fd: number, entities: Entities): Restored {
     return fresh;
   };
   const goodBytes = readRecords(fd, (record) => {
-    if (record.kind === 'name') names.set(record.id, record.path);
-    else {
+    if (record.kind === 'name') names.set(record.id, record.path.toLowerCase());
+    else if (record.kind === 'entity') {
+      entities.apply(record.change);
+      changed(record.change);
+      if (record.change.kind !== 'changed') forgetAt(record.change.path, kept);
+    } else {
       replayTopic(record, entities, names);
       replay(record, keptOf);
     }
   });
+  const queues = new Map([...entities.queues()].map(([path, queue]) => [path.toLowerCase(), queue]));
   let messages = 0;
   let orphaned = 0;
   for (const [path, { held, deferred, scheduled, states }] of kept) {
-    const queue = entities.queues().get(path);
-    const topic = entities.topics.get(path.toLowerCase());
+    const queue = queues.get(path);
+    const topic = entities.topics.get(path);
     if (queue === undefined) orphaned += held.size;
     else {
       messages += held.size;
@@ -56,13 +66,22 @@ export function restore(fd: number, entities: Entities): Restored {
   return { messages, orphaned, tornBytes: fstatSync(fd).size - goodBytes };
 }
 
+/** What an entity held ends with it. */
+function forgetAt(path: string, kept: Map<string, Kept>): void {
+  const gone = path.toLowerCase();
+  for (const at of kept.keys()) {
+    if (at === gone || at === `${gone}/$deadletterqueue` || at.startsWith(`${gone}/subscriptions/`))
+      kept.delete(at);
+  }
+}
+
 /** Sequence numbers and duplicate history. */
 function replayTopic(record: LogRecord, entities: Entities, names: ReadonlyMap<number, string>): void {
   if (!('topic' in record)) return;
-  const topic = entities.topics.get((names.get(record.topic) ?? '').toLowerCase());
+  const topic = entities.topics.get(names.get(record.topic) ?? '');
   if (topic === undefined) return;
   if (record.kind === 'seen') {
-    topic.duplicates?.add(record.messageId, record.seenAtMs);
+    topic.duplicates?.restore(record.messageId, record.seenAtMs);
     return;
   }
   if (record.kind !== 'stored' && record.kind !== 'scheduled') {
@@ -71,9 +90,7 @@ function replayTopic(record: LogRecord, entities: Entities, names: ReadonlyMap<n
   }
   const message = record.kind === 'stored' ? record.message : record.scheduled.message;
   topic.lastSequence = Math.max(topic.lastSequence, message.sequence);
-  if (topic.duplicates?.has(message.messageId, 0) === false) {
-    topic.duplicates.add(message.messageId, message.enqueuedAtMs);
-  }
+  topic.duplicates?.restore(message.messageId, message.enqueuedAtMs);
 }
 
 function replay(record: LogRecord, keptOf: (id: number) => Kept): void {
@@ -110,10 +127,16 @@ function replay(record: LogRecord, keptOf: (id: number) => Kept): void {
   }
 }
 
+/** Numbers are 16 bits wide. */
+export const namesMax = 0xffff;
+/** Stands where no entity is meant. */
+export const noName = 0xffff;
+
 /** Numbers the entities for one log file: topics first, then every queue. */
-export function namesOf(entities: Entities): ReadonlyMap<string, number> {
+export function namesOf(entities: Entities): Map<string, number> {
   const paths = [...[...entities.topics.values()].map(({ path }) => path), ...entities.queues().keys()];
-  if (paths.length > 0xffff) throw new Fault('STAND_IN_LOG', 'more entities than a log can number (65,535)');
+  if (paths.length > namesMax)
+    throw new StandInError('STAND_IN_LOG', 'more entities than a log can number (65,535)');
   return new Map(paths.map((path, id) => [path, id]));
 }
 
@@ -121,9 +144,14 @@ export function namesOf(entities: Entities): ReadonlyMap<string, number> {
 export function snapshot(
   entities: Entities,
   names: ReadonlyMap<string, number>,
+  changes: Iterable<EntityChange>,
   writer: RecordWriter,
   flush: () => void,
 ): void {
+  for (const change of changes) {
+    writer.add({ kind: 'entity', change });
+    flush();
+  }
   for (const [path, id] of names) writer.add({ kind: 'name', id, path });
   const idOf = (path: string): number => names.get(path) ?? 0;
   for (const topic of entities.topics.values()) {
@@ -145,11 +173,9 @@ export function snapshot(
     }
   }
   for (const [message, places] of byMessage(entities)) {
-    const first = places[0];
-    if (first === undefined) continue;
     const ids = places.map(({ queue }) => idOf(queue.path));
-    // The topic's number only feeds sequence and duplicate history, both written above: any entity's will do.
-    writer.add({ kind: 'stored', topic: idOf(first.queue.path), message, queues: ids });
+    // Sequence and duplicate history are written above.
+    writer.add({ kind: 'stored', topic: noName, message, queues: ids });
     for (const { queue, deliveryCount, isDeferred } of places) {
       const place = { queue: idOf(queue.path), sequence: message.sequence };
       if (deliveryCount > 0) writer.add({ kind: 'counted', ...place, deliveryCount });

@@ -1,15 +1,13 @@
 import rhea from 'rhea';
 import { z } from 'zod';
 import type { CorrelationConfig } from './emulator-config.ts';
+import type { Entities } from './entities.ts';
 import { wireNumber } from './wire-number.ts';
 import type { Answer } from './request-link.ts';
-import { correlationFilter, type Filter, type Rule } from './rule.ts';
-import { compileSqlAction, compileSqlFilter, refusalText, type SqlRefusal } from './sql-rule.ts';
+import type { Filter, Rule } from './rule.ts';
+import { type RuleDefinition, ruleOf, wrongRuleName } from './rule-definition.ts';
 import { systemPositions } from './sql-scope.ts';
-import type { Subscription } from './topic.ts';
-
-/** The service allows 2,000 rules a topic. */
-const rulesMax = 2_000;
+import type { Subscription } from './subscription.ts';
 
 /** Described types of a rule on the wire, by the numbers of the service's request-response protocol. */
 const descriptors = {
@@ -27,7 +25,7 @@ const text = z
   .transform((value) => value ?? undefined);
 const expression = z.object({ expression: z.string() });
 const addSchema = z.object({
-  'rule-name': z.string().min(1).max(50),
+  'rule-name': z.string().max(1_000),
   'rule-description': z.object({
     'sql-filter': expression.nullish(),
     'sql-rule-action': expression.nullish(),
@@ -46,51 +44,46 @@ const addSchema = z.object({
       .nullish(),
   }),
 });
-type AddedRule = z.infer<typeof addSchema>['rule-description'];
+type AddedFilter = z.infer<typeof addSchema>['rule-description'];
 const removeSchema = z.object({ 'rule-name': z.string() });
 const listSchema = z.object({ skip: wireNumber, top: wireNumber });
 
-/**
- * Rules changed while running, as the SDK's rule manager does. They hold until the process ends: at a start the
- * entity file says again what holds.
- */
+/** Rules changed while running, as the SDK's rule manager does; the same rules the administration API shows. */
 export const ruleOperations = {
   'add-rule': addRule,
   'remove-rule': removeRule,
   'enumerate-rules': listRules,
 } as const;
 
-function addRule({ rules }: Subscription, body: unknown): Answer {
+const conditions = {
+  exists: 'com.microsoft:entity-already-exists',
+  'too-many': 'amqp:resource-limit-exceeded',
+} as const;
+
+/** The SDK takes `argument-error` for the caller's mistake and does not try again. */
+function addRule(entities: Entities, subscription: Subscription, body: unknown): Answer {
   const { 'rule-name': name, 'rule-description': description } = addSchema.parse(body);
-  if (rules.has(name)) return refused(409, 'The rule already exists.', 'com.microsoft:entity-already-exists');
-  if (rules.size >= rulesMax) return refused(403, 'Too many rules.', 'amqp:resource-limit-exceeded');
   const filter = filterFrom(description);
   if (filter === undefined) return refused(400, 'The rule has no filter.', 'com.microsoft:argument-error');
-  if ('why' in filter) return wrongExpression('filter', filter);
-  const expression = description['sql-rule-action']?.expression;
-  const action = expression === undefined ? undefined : compileSqlAction(expression);
-  if (action?.ok === false) return wrongExpression('action', action);
-  rules.set(name, { name, filter, action: action?.compiled });
-  return { status: 200, description: 'OK' };
+  const action = description['sql-rule-action']?.expression;
+  const made = ruleOf({ name, filter, action });
+  const why = wrongRuleName(name) ?? (made.ok ? undefined : made.why);
+  if (why !== undefined || !made.ok) return refused(400, why ?? '', 'com.microsoft:argument-error');
+  const notMade = entities.addRule(subscription, made.rule);
+  if (notMade === undefined) return { status: 200, description: 'OK' };
+  return refused(notMade.why === 'exists' ? 409 : 403, notMade.text, conditions[notMade.why]);
 }
 
 function filterFrom({
   'correlation-filter': correlation,
   'sql-filter': sql,
-}: AddedRule): Filter | SqlRefusal | undefined {
+}: AddedFilter): RuleDefinition['filter'] | undefined {
   if (correlation !== undefined && correlation !== null)
-    return correlationFilter(correlationFrom(correlation));
-  if (sql === undefined || sql === null) return undefined;
-  const result = compileSqlFilter(sql.expression);
-  return result.ok ? { kind: 'sql', sql: result.compiled } : result;
+    return { kind: 'correlation', config: correlationFrom(correlation) };
+  return sql === undefined || sql === null ? undefined : { kind: 'sql', text: sql.expression };
 }
 
-/** The SDK takes this condition for the caller's mistake and does not try again. */
-function wrongExpression(part: string, refusal: SqlRefusal): Answer {
-  return refused(400, `The SQL ${part} is wrong at ${refusalText(refusal)}.`, 'com.microsoft:argument-error');
-}
-
-function correlationFrom(filter: NonNullable<AddedRule['correlation-filter']>): CorrelationConfig {
+function correlationFrom(filter: NonNullable<AddedFilter['correlation-filter']>): CorrelationConfig {
   return {
     CorrelationId: filter['correlation-id'],
     MessageId: filter['message-id'],
@@ -104,14 +97,14 @@ function correlationFrom(filter: NonNullable<AddedRule['correlation-filter']>): 
   };
 }
 
-function removeRule({ rules }: Subscription, body: unknown): Answer {
-  return rules.delete(removeSchema.parse(body)['rule-name'])
+function removeRule(entities: Entities, subscription: Subscription, body: unknown): Answer {
+  return entities.deleteRule(subscription, removeSchema.parse(body)['rule-name'])
     ? { status: 200, description: 'OK' }
     : refused(404, 'The rule could not be found.', 'amqp:not-found');
 }
 
 /** Past the end the answer is 204: the SDK asks on until it gets one. */
-function listRules({ rules }: Subscription, body: unknown): Answer {
+function listRules(_: Entities, { rules }: Subscription, body: unknown): Answer {
   const { skip, top } = listSchema.parse(body);
   const page = [...rules.values()].slice(skip, skip + top);
   if (page.length === 0) return { status: 204, description: 'NoContent' };

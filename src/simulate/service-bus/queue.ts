@@ -1,22 +1,18 @@
 import type { BusLog } from './bus-log.ts';
 import type { Consumer } from './consumer.ts';
-import { Contents, type ContentsOptions, type NotTaken, type Place } from './contents.ts';
+import { Contents, type NotTaken, type Place } from './contents.ts';
 import { expired, sessionMissing, triedTooOften } from './dead-letter-reasons.ts';
-import { encodeDelivered } from './delivered-bytes.ts';
+import { Deliveries, type Taken } from './deliveries.ts';
 import { Keeping } from './keeping.ts';
 import type { Lane } from './lane.ts';
-import type { Lock } from './locks.ts';
-import { Room, type RoomLimits } from './room.ts';
+import { Links } from './links.ts';
+import { deadOptions, type QueueOptions } from './queue-options.ts';
+import { Room } from './room.ts';
 import { Session, type Sessions } from './sessions.ts';
-import type { Properties, Settled, Settlement } from './settlement.ts';
+import type { Properties, Refusal, Settled, Settlement } from './settlement.ts';
+import { entityDisabled } from './settlement.ts';
 import type { Held, Peeked, StoredMessage } from './stored-message.ts';
 import { isWithinPropertiesMax } from './wire-message.ts';
-
-export type QueueOptions = RoomLimits &
-  ContentsOptions & { readonly maxDeliveryCount: number; readonly deadLettersExpired: boolean };
-
-/** A deferred message handed out; without a lock it is gone. */
-export type Taken = { readonly bytes: Buffer; readonly lock: Lock | undefined };
 
 /** Handed out in one turn of the event loop, so that one deep queue does not hold up everything else. */
 const burstMessages = 512;
@@ -29,11 +25,16 @@ const burstBytes = 4 * 1024 * 1024;
 export class Queue {
   readonly path: string;
   readonly deadLetters: Queue | undefined;
-  readonly #options: QueueOptions;
+  /** Links that receive from here or wait for a session. */
+  readonly links = new Links();
+  /** Settlements since the start, by what the receiver wished. */
+  readonly settled = { complete: 0, abandon: 0, defer: 0, 'dead-letter': 0 };
+  #options: QueueOptions;
   readonly #contents: Contents;
   readonly #keeping: Keeping;
+  readonly #deliveries: Deliveries;
   #sent = 0;
-  #delivered = 0;
+  #isGone = false;
 
   /** A dead-letter sub-queue shares its parent's room. */
   constructor(path: string, options: QueueOptions, log: BusLog, parentRoom?: Room) {
@@ -42,10 +43,36 @@ export class Queue {
     this.#contents = new Contents(options);
     const room = parentRoom ?? new Room(options);
     this.#keeping = new Keeping(this, room, log, options.requiresSession);
+    this.#deliveries = new Deliveries(this.#contents, this.#keeping);
     if (parentRoom !== undefined) return;
-    // Dead letters are of no session and never expire.
-    const deadOptions = { ...options, requiresSession: false, ttlMs: Infinity };
-    this.deadLetters = new Queue(`${path}/$DeadLetterQueue`, deadOptions, log, room);
+    this.deadLetters = new Queue(`${path}/$DeadLetterQueue`, deadOptions(options), log, room);
+  }
+
+  /** New options at run time; `requiresSession` stays as it was made. */
+  configure(options: QueueOptions): void {
+    this.#options = options;
+    this.#contents.configure(options);
+    this.#keeping.limit(options);
+    if (!options.isReceivable) this.links.detach(entityDisabled(this.path));
+    this.deadLetters?.configure(deadOptions(options));
+  }
+
+  /** The entity is deleted: links are told so, what it held is forgotten, its dead letters too. */
+  drop(error: Refusal): void {
+    this.links.detach(error);
+    this.#isGone = true;
+    this.#contents.clear();
+    this.deadLetters?.drop(error);
+  }
+
+  /** False while its status lets nobody receive. */
+  get isReceivable(): boolean {
+    return this.#options.isReceivable;
+  }
+
+  /** Bytes held, dead letters included. */
+  get bytes(): number {
+    return this.#keeping.bytes;
   }
 
   /** There when the queue requires sessions. */
@@ -54,7 +81,7 @@ export class Queue {
   }
 
   get stats() {
-    return { ...this.#contents.counts, sent: this.#sent, delivered: this.#delivered };
+    return { ...this.#contents.counts, sent: this.#sent, delivered: this.#deliveries.count };
   }
 
   /** Takes room for one message, or answers false when the queue is full. Its dead letters count too. */
@@ -69,6 +96,8 @@ export class Queue {
 
   /** Adds a message whose room is reserved and whose record is written; `pump` then hands it out. */
   add(held: Held): void {
+    // Published in the turn before the entity was deleted.
+    if (this.#isGone) return;
     this.#sent++;
     const lane = this.#contents.laneOf(held);
     if (lane === undefined) this.#bury(held, sessionMissing);
@@ -86,7 +115,7 @@ export class Queue {
 
   restoreState(sessionId: string, state: Buffer): void {
     const session = this.sessions?.open(sessionId);
-    if (session !== undefined) this.#keeping.changeState(session, state);
+    if (session !== undefined) this.#keeping.restoreState(session, state);
   }
 
   attach(consumer: Consumer, lane: Lane = this.#contents.lane): void {
@@ -128,12 +157,14 @@ export class Queue {
     const { properties } = settlement;
     if (!isWithinPropertiesMax(held.message.bare, properties)) return 'too-large';
     lane.locks.end(lock);
+    this.settled[settlement.kind]++;
     if (settlement.kind === 'complete') this.#keeping.remove(held);
-    else if (settlement.kind === 'abandon')
-      this.#returnTried(this.#keeping.change(held, properties), isDeferred);
-    else if (settlement.kind === 'dead-letter') this.#bury(held, properties);
+    else if (settlement.kind === 'abandon') {
+      held.deliveryCount++;
+      this.#putBack(this.#keeping.change(held, properties, isDeferred), isDeferred);
+    } else if (settlement.kind === 'dead-letter') this.#bury(held, properties);
     else {
-      const changed = this.#keeping.change(held, properties);
+      const changed = this.#keeping.change(held, properties, false);
       this.#contents.deferred.add(changed);
       this.#keeping.deferred(changed);
     }
@@ -152,14 +183,7 @@ export class Queue {
     isPresettled: boolean,
     lane: Lane = this.#contents.lane,
   ): readonly Taken[] | NotTaken {
-    const nowMs = Date.now();
-    const taken = this.#contents.takeDeferred(sequences, lane, nowMs);
-    if (typeof taken === 'string') return taken;
-    return taken.map((held) => {
-      if (isPresettled) return { bytes: this.#takeForGood(held), lock: undefined };
-      const lock = this.#lock(held, lane, nowMs, true);
-      return { bytes: this.#encode(held, lock.untilMs), lock };
-    });
+    return this.#deliveries.ofDeferred(sequences, isPresettled, lane);
   }
 
   /** Ends a link's hold on a session. What it had under lock counts as tried only when the session's lock ran out. */
@@ -212,33 +236,11 @@ export class Queue {
       this.#expire(held);
       return 0;
     }
-    if (consumer.isPresettled) {
-      const bytes = this.#takeForGood(held);
-      consumer.send(bytes, undefined);
-      return bytes.length;
-    }
-    const lock = this.#lock(held, lane, nowMs, false);
-    const bytes = this.#encode(held, lock.untilMs);
+    const { bytes, lock } = consumer.isPresettled
+      ? { bytes: this.#deliveries.forGood(held), lock: undefined }
+      : this.#deliveries.underLock(held, lane, nowMs, false);
     consumer.send(bytes, lock);
     return bytes.length;
-  }
-
-  #takeForGood(held: Held): Buffer {
-    this.#delivered++;
-    const bytes = this.#encode(held, 0);
-    this.#keeping.remove(held);
-    return bytes;
-  }
-
-  #lock(held: Held, lane: Lane, nowMs: number, isDeferred: boolean): Lock {
-    this.#delivered++;
-    // Counted before it leaves: after a kill a locked message comes back as tried once more.
-    this.#keeping.counted(held, held.deliveryCount + 1);
-    return lane.locks.take(held, lane.lockUntil(nowMs), isDeferred);
-  }
-
-  #encode(held: Held, lockedUntilMs: number): Buffer {
-    return encodeDelivered(held.message, held.deliveryCount, lockedUntilMs, this.#contents.expiryOf(held));
   }
 
   #returnTried(held: Held, isDeferred: boolean): void {

@@ -1,6 +1,7 @@
 import rhea, { type Receiver, type Sender } from 'rhea';
 import { z } from 'zod';
-import type { RawTransfer } from './rhea-inside.ts';
+import type { Scope } from './faults/fault-plan.ts';
+import { forget, type RawTransfer } from './rhea-inside.ts';
 import type { Refusal } from './settlement.ts';
 
 /** Requests a peer may have under way on `$cbs` or `$management`. */
@@ -11,6 +12,8 @@ const requestSchema = z.object({
   reply_to: z.string(),
   application_properties: z.object({
     operation: z.string(),
+    /** What a token is for. */
+    name: z.string().optional(),
     /** The link the request belongs to; it must hold the session the request is about. */
     'associated-link-name': z.string().optional(),
   }),
@@ -37,10 +40,14 @@ export type Answering = (request: Request, answer: (answer: Answer) => void) => 
 
 /** A request-response link pair: requests come in here, answers leave on the link the request names. */
 export class RequestLink {
+  readonly scope: Scope;
   readonly #receiver: Receiver;
   readonly #answering: Answering;
+  #isGone = false;
 
-  constructor(receiver: Receiver, answering: Answering) {
+  /** `path`: of the entity that is asked about. */
+  constructor(receiver: Receiver, answering: Answering, path: string) {
+    this.scope = { path, direction: 'manage' };
     this.#receiver = receiver;
     this.#answering = answering;
     receiver.set_credit_window(creditMax);
@@ -48,6 +55,10 @@ export class RequestLink {
   }
 
   onTransfer({ delivery, message }: RawTransfer): void {
+    if (this.#isGone) {
+      forget(delivery);
+      return;
+    }
     const request = readRequest(message);
     if (request === undefined) {
       delivery.reject({ condition: 'amqp:decode-error', description: 'The request cannot be read.' });
@@ -59,6 +70,12 @@ export class RequestLink {
     });
   }
 
+  /** Ends the link that requests come in on; answers still leave on the other. */
+  detach(error: Refusal): void {
+    this.#isGone = true;
+    this.#receiver.close(error);
+  }
+
   #send(request: Request, { status, description, condition, body }: Answer): void {
     const sender = this.#replyLink(request.reply_to);
     // A peer that asks without giving credit for answers gets none: nothing is piled up for it.
@@ -68,10 +85,10 @@ export class RequestLink {
         to: request.reply_to,
         correlation_id: request.message_id,
         application_properties: {
-          // `$cbs` reads the hyphenated names, `$management` the others.
-          statusCode: status,
+          // `$cbs` reads the hyphenated names, `$management` the others. An int: some clients cast to it.
+          statusCode: rhea.types.wrap_int(status),
           statusDescription: description,
-          'status-code': status,
+          'status-code': rhea.types.wrap_int(status),
           'status-description': description,
           ...(condition === undefined ? {} : { errorCondition: condition }),
         },

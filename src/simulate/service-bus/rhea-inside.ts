@@ -1,4 +1,6 @@
 import rhea, { type Connection, type Delivery, type Receiver, type Sender, type Session } from 'rhea';
+import { HalfReceived } from './half-received.ts';
+import { Memory } from './memory.ts';
 
 /**
  * The few places where the stand-in reaches behind rhea's public door, named and typed in one file. Pinned to
@@ -47,24 +49,30 @@ export type RawTransfer = {
   readonly format: number;
 };
 
-/** Hands every transfer of a session on as bytes, and keeps one of many frames from growing past `bytesMax`. */
-export function makeRaw(session: Session, bytesMax: number): void {
+/**
+ * Hands every transfer of a session on as bytes, and keeps one of many frames from growing past `bytesMax`. What is
+ * there of transfers that are not complete is counted in `halves`, where the reader has it.
+ */
+export function makeRaw(session: Session, bytesMax: number, halves?: HalfReceived): void {
   const { incoming } = session as unknown as InsideSession;
   const original = incoming.on_transfer;
-  const received = new WeakMap<InsideReceiver, number>();
+  const counting = halves ?? new HalfReceived(new Memory(Infinity), Infinity);
   incoming.on_transfer = function (frame, receiver) {
     frame.performative.message_format ||= RAW_FORMAT;
+    const link = receiver as unknown as Receiver;
     const part = receiver._incomplete;
-    if (part !== undefined || frame.performative.more === true) {
-      const bytes = (part === undefined ? 0 : (received.get(receiver) ?? 0)) + (frame.payload?.length ?? 0);
-      received.set(receiver, bytes);
+    const isMore = frame.performative.more === true;
+    if (part !== undefined || isMore) {
+      const bytes = counting.add(link, frame.payload?.length ?? 0);
       if (bytes > bytesMax) {
         frame.payload = Buffer.alloc(0);
         if (part !== undefined) {
           part.format = OVERSIZED_FORMAT;
           part.frames.length = 0;
         }
+        counting.empty(link);
       }
+      if (!isMore) counting.end(link);
     }
     original.call(this, frame, receiver);
   };
@@ -132,6 +140,51 @@ export function holdAttach(sender: Sender): () => void {
   };
 }
 
+/** Transfers a link has seen so far. */
+export function transferred(link: Sender | Receiver): number {
+  return (link as unknown as { readonly delivery_count: number }).delivery_count;
+}
+
+/** Our answer to the peer's attach is not written yet; nothing may go out on the link before it. */
+export function isAttachUnsent(link: Sender): boolean {
+  return (link as unknown as { readonly state: { readonly open_requests: number } }).state.open_requests > 0;
+}
+
+type Attach = { readonly performative: { name: string; readonly role: boolean } };
+type InsideNames = {
+  readonly links: Readonly<Record<string, Sender | Receiver | undefined>>;
+  on_attach: (frame: Attach) => void;
+};
+
+/**
+ * A session may have two links of one name, one each way (AMQP part 2, 2.6.1); rhea finds links by name alone and ends
+ * the connection. Here the second is kept under another name and answered under its own.
+ */
+export function allowNameEachWay(session: Session): void {
+  const inside = session as unknown as InsideNames;
+  const original = inside.on_attach;
+  inside.on_attach = function (frame) {
+    const { name, role } = frame.performative;
+    // The peer's role: true when it receives, so that ours is the sender.
+    const isTaken = this.links[name]?.is_receiver() === role;
+    const known = isTaken ? `${name}\0` : name;
+    frame.performative.name = known;
+    original.call(this, frame);
+    const link = this.links[known];
+    if (isTaken && link !== undefined) setAttach(link, 'name', name);
+  };
+}
+
+type InsideConnection = {
+  readonly local_channel_map: Readonly<Record<string, { readonly links: Readonly<Record<string, unknown>> }>>;
+};
+
+/** Sessions of a connection and links on them, until both sides have ended them. */
+export function openedOn(connection: Connection): number {
+  const { local_channel_map: sessions } = connection as unknown as InsideConnection;
+  return Object.values(sessions).reduce((opened, { links }) => opened + 1 + Object.keys(links).length, 0);
+}
+
 export function creditOf(link: Sender | Receiver): number {
   return (link as unknown as InsideLink).credit;
 }
@@ -144,6 +197,12 @@ export function setAttach(link: Sender | Receiver, field: string, value: unknown
 /** Settles a delivery the peer sent us without telling it: its slot is free, the peer keeps waiting. */
 export function forget(delivery: Delivery): void {
   (delivery as { settled: boolean }).settled = true;
+}
+
+/** Frees the slot of a delivery of ours without a word: the peer goes on waiting for an answer to its settlement. */
+export function forgetBoth(delivery: Delivery): void {
+  (delivery as { settled: boolean }).settled = true;
+  (delivery as { remote_settled: boolean }).remote_settled = true;
 }
 
 /** Settles a delivery of ours on both sides; rhea would wait for a second disposition the SDK never sends. */

@@ -1,4 +1,4 @@
-import { Fault } from '../../message/codes.ts';
+import { StandInError } from './stand-in-error.ts';
 import { afterValue, compoundAt, type Primitive, primitiveAt } from './amqp-bytes.ts';
 import type { CorrelationConfig, RuleConfig } from './emulator-config.ts';
 import {
@@ -43,7 +43,7 @@ export function ruleFrom({ Name, Properties }: RuleConfig): Rule {
 }
 
 function taken<T>(result: SqlCompiled<T>): T {
-  if (!result.ok) throw new Fault('CONFIG_INVALID', `bus entities: ${refusalText(result)}`);
+  if (!result.ok) throw new StandInError('CONFIG_INVALID', `bus entities: ${refusalText(result)}`);
   return result.compiled;
 }
 
@@ -105,15 +105,22 @@ export type Copies = {
 const nothing: Copies = { isTaken: false, changed: [] };
 const itself: Copies = { isTaken: true, changed: [] };
 
+/** Makes a changed copy now, later or not at all, by calling `change`. */
+type Copying = (change: () => Buffer | undefined) => Buffer | undefined;
+
 /** Asks all rules with an action, and those without until one matches. Without rules there is nothing to get. */
-export function copiesFor(rules: Iterable<Rule>, properties: MessageProperties): Copies {
+export function copiesFor(
+  rules: Iterable<Rule>,
+  properties: MessageProperties,
+  copying: Copying = (change) => change(),
+): Copies {
   let isTaken = false;
   let changed: Buffer[] | undefined;
   for (const { name, filter, action } of rules) {
     if ((isTaken && action === undefined) || !isFilterMatched(filter, properties)) continue;
     if (action === undefined) isTaken = true;
     else {
-      const copy = action.changed(properties.bare, properties, name);
+      const copy = copying(() => action.changed(properties.bare, properties, name));
       if (copy !== undefined) (changed ??= []).push(copy);
     }
   }

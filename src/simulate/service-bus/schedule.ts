@@ -31,6 +31,12 @@ export class Schedule {
     return this.#heap.length;
   }
 
+  clear(): void {
+    this.#heap = [];
+    this.#all.clear();
+    this.#bytes = 0;
+  }
+
   has(sequence: number): boolean {
     return this.#all.has(sequence);
   }

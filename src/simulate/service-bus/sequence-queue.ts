@@ -47,6 +47,12 @@ export class SequenceQueue {
     return held;
   }
 
+  clear(): void {
+    this.#waiting = [];
+    this.#returned.length = 0;
+    [this.#head, this.#holes, this.#walk] = [0, 0, 0];
+  }
+
   /** Takes out those of the next `count` messages that are wanted; each call goes on where the last one stopped. */
   takeNext(count: number, isWanted: (held: Held) => boolean): readonly Held[] {
     const taken: Held[] = [];

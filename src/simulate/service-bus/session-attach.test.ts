@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceBusClient } from '@azure/service-bus';
 import rhea, { type Connection, type EventContext, type Receiver } from 'rhea';
 import { connectionString, parseEmulatorConfig, type ServiceBus, startServiceBus } from './service-bus.ts';
@@ -8,7 +9,9 @@ import { connectionString, parseEmulatorConfig, type ServiceBus, startServiceBus
 /** What the SDK never does and AMQP allows; the contract suite has what it does. */
 const config = parseEmulatorConfig({
   UserConfig: {
-    Namespaces: [{ Name: 'ns', Queues: [{ Name: 'q', Properties: { RequiresSession: true } }] }],
+    Namespaces: [
+      { Name: 'ns', Queues: ['q', 'empty'].map((Name) => ({ Name, Properties: { RequiresSession: true } })) },
+    ],
   },
 });
 
@@ -28,11 +31,11 @@ after(async () => {
 });
 
 const send = (sessionId: string) => client.createSender('q').sendMessages({ body: 'x', sessionId });
-const attach = (name: string, sessionId: string | null, properties = {}) =>
+const attach = (name: string, sessionId: string | null, properties = {}, address = 'q') =>
   connection.open_receiver({
     name,
     // rhea's typings know no filters of other kinds than its own.
-    source: { address: 'q', filter: { 'com.microsoft:session-filter': sessionId } } as never,
+    source: { address, filter: { 'com.microsoft:session-filter': sessionId } } as never,
     properties,
     credit_window: 10,
     autoaccept: false,
@@ -55,6 +58,19 @@ test('credit given before the session is there is used once it is, and not befor
   receiver.close();
   await once(receiver, 'receiver_close');
   assert.deepEqual(bus.stats().queues['q']?.locked, 0);
+});
+
+test('a link that waits for a session is detached by the switch like any other', async () => {
+  const waiting = attach('switched', null, {}, 'empty');
+  const refused = once(waiting, 'receiver_error') as Promise<[EventContext]>;
+  const struck = () => bus.faults().struck['detach'] ?? 0;
+  for (let tries = 0; tries < 500 && struck() === 0; tries++) {
+    bus.fault({ fault: 'detach', entity: 'empty', condition: 'com.microsoft:entity-disabled' });
+    await sleep(20);
+  }
+  assert.equal(struck(), 1);
+  const [{ receiver }] = await refused;
+  assert.equal((receiver?.error as { condition?: string }).condition, 'com.microsoft:entity-disabled');
 });
 
 test('a link that waits is told of its time-out right behind its attach, and no session goes to it later', async () => {

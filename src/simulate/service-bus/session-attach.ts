@@ -1,4 +1,5 @@
 import rhea, { type Sender } from 'rhea';
+import type { Scope } from './faults/fault-plan.ts';
 import type { Queue } from './queue.ts';
 import { holdAttach, setAttach } from './rhea-inside.ts';
 import type { Accepter, Session, SessionOwner } from './sessions.ts';
@@ -40,6 +41,7 @@ export function sessionWish(sender: Sender): { readonly id: string | undefined }
 
 /** A receiver's link from its attach until it holds a session: the attach is answered only then. */
 export class SessionAttach {
+  readonly scope: Scope;
   readonly #sender: Sender;
   readonly #queue: Queue;
   readonly #answer: () => void;
@@ -50,6 +52,7 @@ export class SessionAttach {
 
   /** `accepted` makes the link a consumer of the session; `lost` ends that when the session's lock runs out. */
   constructor(sender: Sender, queue: Queue, accepted: (session: Session) => void, lost: () => void) {
+    this.scope = { path: queue.path, direction: 'receive' };
     this.#sender = sender;
     this.#queue = queue;
     this.#answer = holdAttach(sender);
@@ -76,12 +79,19 @@ export class SessionAttach {
     this.#answer();
   }
 
+  /** The entity is deleted, or nobody may receive from it any more. */
+  detach(error: Refusal): void {
+    this.#stopWaiting();
+    this.#refuse(error);
+  }
+
   #wait(): void {
     const take = (session: Session): void => {
       this.#stopWaiting();
       this.#accept(session);
     };
     this.#accepter = { owner: this.#owner, take };
+    this.#queue.links.add(this);
     this.#timer = setTimeout(() => {
       this.#stopWaiting();
       this.#refuse(timedOut);
@@ -95,6 +105,7 @@ export class SessionAttach {
     clearTimeout(this.#timer);
     if (this.#accepter !== undefined) this.#queue.sessions?.stopWaiting(this.#accepter);
     this.#accepter = undefined;
+    this.#queue.links.remove(this);
   }
 
   #accept(session: Session): void {

@@ -1,4 +1,5 @@
 import { Lane } from './lane.ts';
+import type { Held } from './stored-message.ts';
 
 /** Who holds a session: a link, known to `$management` by its name. */
 export type SessionOwner = {
@@ -13,10 +14,17 @@ export class Session extends Lane {
   state: Buffer | undefined;
   owner: SessionOwner | undefined;
   untilMs = 0;
+  /** When it last got a message or a state. */
+  updatedAtMs = Date.now();
 
   constructor(id: string, lockMs: number) {
     super(lockMs);
     this.id = id;
+  }
+
+  override add(held: Held, expiresAtMs: number): void {
+    this.updatedAtMs = Date.now();
+    super.add(held, expiresAtMs);
   }
 
   /** Messages have no locks of their own in a session: theirs is the session's. */
@@ -38,7 +46,8 @@ const walkMax = 1_000;
  * are given out in the order they became free.
  */
 export class Sessions {
-  readonly #lockMs: number;
+  /** May change at run time; sessions held keep their end. */
+  lockMs: number;
   readonly #all = new Map<string, Session>();
   readonly #owned = new Set<Session>();
   readonly #ready = new Set<Session>();
@@ -46,7 +55,7 @@ export class Sessions {
   #walk: Iterator<Session> | undefined;
 
   constructor(lockMs: number) {
-    this.#lockMs = lockMs;
+    this.lockMs = lockMs;
   }
 
   get size(): number {
@@ -61,7 +70,7 @@ export class Sessions {
   open(id: string): Session {
     const known = this.#all.get(id);
     if (known !== undefined) return known;
-    const session = new Session(id, this.#lockMs);
+    const session = new Session(id, this.lockMs);
     this.#all.set(id, session);
     return session;
   }
@@ -99,7 +108,7 @@ export class Sessions {
   }
 
   renew(session: Session): number {
-    session.untilMs = Date.now() + this.#lockMs;
+    session.untilMs = Date.now() + this.lockMs;
     return session.untilMs;
   }
 

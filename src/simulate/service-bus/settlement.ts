@@ -46,6 +46,22 @@ export const quotaExceeded = (full: string): Refusal => ({
   description: `The maximum entity size has been reached or exceeded for '${full}'.`,
 });
 
+/** The SDK reads MessagingEntityNotFound out of this very sentence, the name included. */
+export const entityNotFound = (path: string): Refusal => ({
+  condition: 'amqp:not-found',
+  description: `The messaging entity '${path.slice(0, 300)}' could not be found.`,
+});
+
+export const entityDisabled = (path: string): Refusal => ({
+  condition: 'com.microsoft:entity-disabled',
+  description: `Messaging entity '${path.slice(0, 300)}' is currently disabled.`,
+});
+
+export const messageTooLarge: Refusal = {
+  condition: 'amqp:link:message-size-exceeded',
+  description: 'The received message passes the allowed size.',
+};
+
 const none: Properties = new Map();
 
 /**

@@ -1,27 +1,43 @@
 import type { BusLog } from './bus-log.ts';
 import { DuplicateHistory } from './duplicate-history.ts';
-import type { QueueConfig, SubscriptionConfig, TopicConfig } from './emulator-config.ts';
-import { Queue, type QueueOptions } from './queue.ts';
+import {
+  canSend,
+  lifeMs,
+  type QueueSettings,
+  type SubscriptionSettings,
+  type TopicSettings,
+} from './entity-settings.ts';
+import { neverMs } from './duration.ts';
+import { EntityTimes } from './entity-times.ts';
+import { Links } from './links.ts';
+import { type Placed, Placement, release } from './placement.ts';
+import { Queue } from './queue.ts';
+import { queueOptions } from './queue-options.ts';
 import type { RoomLimits } from './room.ts';
-import { copiesFor, MessageProperties, type Rule, ruleFrom, trueRule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { Schedule, type Scheduled } from './schedule.ts';
-import { quotaExceeded, type Refusal, sessionNeeded } from './settlement.ts';
+import {
+  entityDisabled,
+  entityNotFound,
+  messageTooLarge,
+  quotaExceeded,
+  type Refusal,
+  sessionNeeded,
+} from './settlement.ts';
 import { heldBytes, type StoredMessage } from './stored-message.ts';
+import { Subscription } from './subscription.ts';
 import { readMessage, sessionIdOf, type WireMessage } from './wire-message.ts';
 
-export type Subscription = {
-  readonly name: string;
-  readonly queue: Queue;
-  readonly rules: Map<string, Rule>;
-};
+/** What is sent to: a topic, or a queue's sending side, with its settings. */
+export type TopicDefinition =
+  | { readonly kind: 'topic'; readonly settings: TopicSettings }
+  | { readonly kind: 'queue'; readonly settings: QueueSettings };
 
 /** A published transfer is taken whole or refused whole. Each message has its number; a swallowed one's names nothing. */
 export type Publication =
   | { readonly ok: true; readonly sequences: readonly number[] }
   | { readonly ok: false; readonly refusal: Refusal };
 
-type Placed = { readonly message: StoredMessage; readonly queues: readonly Queue[] };
-type Reserved = { readonly queue: Queue; readonly message: StoredMessage };
 type Arrival = Pick<WireMessage, 'ttlMs' | 'messageId' | 'annotations' | 'annotationCount' | 'bare'>;
 
 /** Times past it, some thousand years from now, are never: the log keeps 48 bits. */
@@ -35,73 +51,139 @@ const dueMax = 1_000;
  */
 export class Topic {
   readonly path: string;
+  /** By name in lower case. */
   readonly subscriptions = new Map<string, Subscription>();
   /** The one queue of a queue; undefined for a topic. */
   readonly queue: Queue | undefined;
   readonly schedule = new Schedule();
   readonly duplicates: DuplicateHistory | undefined;
+  /** Links that send to it. */
+  readonly publishers = new Links();
+  readonly times = new EntityTimes();
   lastSequence = 0;
   accepted = 0;
   swallowed = 0;
-  readonly #ttlMs: number;
+  #isGone = false;
+  #definition: TopicDefinition;
   readonly #limits: RoomLimits;
   readonly #log: BusLog;
 
-  constructor(config: TopicConfig | QueueConfig, limits: RoomLimits, log: BusLog) {
-    this.path = config.Name;
+  /** `limits` are the most any entity may have; its own settings may narrow them. */
+  constructor(path: string, definition: TopicDefinition, limits: RoomLimits, log: BusLog) {
+    this.path = path;
+    this.#definition = definition;
     this.#limits = limits;
     this.#log = log;
-    this.#ttlMs = config.Properties.DefaultMessageTimeToLive ?? Infinity;
-    const { RequiresDuplicateDetection, DuplicateDetectionHistoryTimeWindow } = config.Properties;
-    if (RequiresDuplicateDetection)
-      this.duplicates = new DuplicateHistory(DuplicateDetectionHistoryTimeWindow);
-    if ('Subscriptions' in config) for (const one of config.Subscriptions) this.#addSubscription(one);
-    else this.queue = new Queue(this.path, queueOptions(config.Properties, limits), log);
+    const { settings } = definition;
+    if (settings.RequiresDuplicateDetection)
+      this.duplicates = new DuplicateHistory(settings.DuplicateDetectionHistoryTimeWindow);
+    if (definition.kind === 'queue')
+      this.queue = new Queue(path, queueOptions(definition.settings, this.#room()), log);
+  }
+
+  get definition(): TopicDefinition {
+    return this.#definition;
+  }
+
+  /** False while its status lets nobody send. */
+  get isSendable(): boolean {
+    return canSend(this.#definition.settings.Status);
+  }
+
+  /** Bytes of one transfer it takes; Infinity where it sets no limit of its own. */
+  get messageBytesMax(): number {
+    return (this.#definition.settings.MaxMessageSizeInKilobytes ?? Infinity) * 1_024;
+  }
+
+  /** New settings at run time; a definition of the other kind changes nothing. */
+  configure(definition: TopicDefinition): void {
+    if (definition.kind !== this.#definition.kind) return;
+    this.#definition = definition;
+    const { settings } = definition;
+    if (this.duplicates !== undefined)
+      this.duplicates.windowMs = settings.DuplicateDetectionHistoryTimeWindow;
+    if (definition.kind === 'queue') this.queue?.configure(queueOptions(definition.settings, this.#room()));
+    for (const subscription of this.subscriptions.values())
+      subscription.configure(subscription.settings, this.#room());
+    if (!this.isSendable) this.publishers.detach(entityDisabled(this.path));
+  }
+
+  /** Adds a subscription; none of this name may be there. */
+  addSubscription(name: string, settings: SubscriptionSettings, rules: Iterable<Rule>): Subscription {
+    const path = `${this.path}/Subscriptions/${name}`;
+    const subscription = new Subscription(path, name, settings, rules, this.#room(), this.#log);
+    this.subscriptions.set(name.toLowerCase(), subscription);
+    return subscription;
+  }
+
+  /** New settings of one of its subscriptions. */
+  configureSubscription(subscription: Subscription, settings: SubscriptionSettings): void {
+    subscription.configure(settings, this.#room());
+  }
+
+  /** The entity is deleted: links are told so, what it held is forgotten. */
+  drop(): void {
+    this.#isGone = true;
+    this.publishers.detach(entityNotFound(this.path));
+    this.schedule.clear();
+    this.queue?.drop(entityNotFound(this.path));
+    for (const subscription of this.subscriptions.values()) subscription.drop();
+    this.subscriptions.clear();
+  }
+
+  /** Whether nobody used it for as long as its settings allow: sent, received, scheduled, or used a subscription. */
+  isIdle(nowMs: number): boolean {
+    const { AutoDeleteOnIdle } = this.#definition.settings;
+    const links = [this.publishers, this.queue?.links, this.queue?.deadLetters?.links];
+    const isUsed = links.some((some) => some !== undefined && some.size > 0) || this.schedule.length > 0;
+    if (isUsed) this.times.touch(nowMs);
+    if (AutoDeleteOnIdle >= neverMs) return false;
+    const used = [this, ...this.subscriptions.values()].map(({ times }) => times.accessedAtMs);
+    return used.every((atMs) => nowMs - atMs >= AutoDeleteOnIdle);
   }
 
   /** Takes the messages of one transfer; `answer` runs when they are in the log, before anyone receives them. */
   publish(transferred: readonly Buffer[], answer: (publication: Publication) => void): void {
     const nowMs = Date.now();
-    const wires = transferred.map(readMessage);
-    if (this.queue?.sessions !== undefined && wires.some(({ bare }) => sessionIdOf(bare) === undefined)) {
-      answer({ ok: false, refusal: sessionNeeded });
+    this.times.touch(nowMs);
+    const bytes = transferred.reduce((sum, { length }) => sum + length, 0);
+    let refusal = this.#refusalOf(bytes);
+    const wires = refusal === undefined ? transferred.map(readMessage) : [];
+    if (this.queue?.sessions !== undefined && wires.some(({ bare }) => sessionIdOf(bare) === undefined))
+      refusal = sessionNeeded;
+    if (refusal !== undefined) {
+      answer({ ok: false, refusal });
       return;
     }
     const repeats = this.#repeatsIn(wires, nowMs);
-    const [placed, scheduled, sequences]: [Placed[], Scheduled[], number[]] = [[], [], []];
-    const taken: Reserved[] = [];
-    let last = this.lastSequence;
+    const [scheduled, sequences]: [Scheduled[], number[]] = [[], []];
+    const placement = new Placement(this, this.lastSequence, this.#limits.memory);
     let full: string | undefined;
     for (const wire of wires) {
-      sequences.push(last + 1);
-      if (repeats.has(wire)) last++;
-      else if (wire.scheduledAtMs > nowMs) scheduled.push(postponed(wire, nowMs, ++last));
-      else {
-        // Room for one before the copies of the next are made: a batch and its rules could make far more than there is room for.
-        const copies: Placed[] = [];
-        last = this.#place(wire, nowMs, last, copies);
-        full = reserve(copies, taken);
-        if (full !== undefined) break;
-        placed.push(...copies);
-      }
+      sequences.push(placement.last + 1);
+      if (repeats.has(wire)) placement.last++;
+      else if (wire.scheduledAtMs > nowMs) scheduled.push(postponed(wire, nowMs, ++placement.last));
+      else full = placement.place(this.#messageOf(wire, nowMs));
+      if (full !== undefined) break;
     }
     full ??= this.#addScheduled(scheduled);
     if (full !== undefined) {
-      giveBack(taken);
+      placement.giveBack();
       answer({ ok: false, refusal: quotaExceeded(full) });
       return;
     }
-    this.lastSequence = last;
+    this.lastSequence = placement.last;
     this.accepted += wires.length - repeats.size;
     this.swallowed += repeats.size;
+    if (repeats.size > 0) this.#log.numbered(this, this.lastSequence);
     for (const { message } of scheduled) this.duplicates?.add(message.messageId, nowMs);
     for (const one of scheduled) this.#log.scheduled(this, one);
-    for (const { message, queues } of placed) {
+    for (const { message, queues } of placement.placed) {
       this.duplicates?.add(message.messageId, nowMs);
       this.#log.stored(this, message, queues);
     }
     this.#log.whenWritten(() => {
-      release(placed);
+      release(placement.placed);
       answer({ ok: true, sequences });
     });
   }
@@ -120,24 +202,30 @@ export class Topic {
     for (let count = 0; count < dueMax; count++) {
       const due = this.schedule.firstDue(nowMs);
       if (due === undefined) break;
-      const copies: Placed[] = [];
-      const last = this.#place({ ...due.message, ttlMs: due.ttlMs }, nowMs, this.lastSequence, copies);
-      // Where there is no room it stays scheduled and is tried again.
-      const taken: Reserved[] = [];
-      if (reserve(copies, taken) !== undefined) {
-        giveBack(taken);
+      // Where there is no room it stays scheduled and is tried again. The process holds it already.
+      const placement = new Placement(this, this.lastSequence);
+      if (placement.place(this.#messageOf({ ...due.message, ttlMs: due.ttlMs }, nowMs)) !== undefined) {
+        placement.giveBack();
         break;
       }
-      this.lastSequence = last;
-      for (const { message, queues } of copies) this.#log.stored(this, message, queues);
+      this.lastSequence = placement.last;
+      // Its id counts as seen from the time it was scheduled.
+      for (const { message, queues } of placement.placed) this.#log.stored(undefined, message, queues);
+      this.#log.numbered(this, this.lastSequence);
       this.#unschedule(due.message.sequence);
-      placed.push(...copies);
+      placed.push(...placement.placed);
     }
     if (placed.length > 0) {
       this.#log.whenWritten(() => {
         release(placed);
       });
     }
+  }
+
+  #refusalOf(bytes: number): Refusal | undefined {
+    if (this.#isGone) return entityNotFound(this.path);
+    if (bytes > this.messageBytesMax) return messageTooLarge;
+    return undefined;
   }
 
   #unschedule(sequence: number): void {
@@ -159,16 +247,12 @@ export class Topic {
     );
   }
 
-  /**
-   * Adds the copies of one message: itself, one for all who take it as it is, and one more for each rule that changes
-   * it. Numbers them from `last` on and returns the last given.
-   */
-  #place(arrival: Arrival, nowMs: number, last: number, placed: Placed[]): number {
+  #messageOf(arrival: Arrival, nowMs: number): Omit<StoredMessage, 'sequence'> {
     const { ttlMs, messageId, annotations, annotationCount, bare } = arrival;
-    const expiresAtMs = nowMs + Math.min(this.#ttlMs, ttlMs === 0 ? Infinity : ttlMs);
-    let sequence = last + 1;
-    const message: StoredMessage = {
-      sequence,
+    // A queue's own time to live is reckoned with where its messages lie, so that it can change.
+    const ownMs = this.queue === undefined ? lifeMs(this.#definition.settings) : Infinity;
+    const expiresAtMs = nowMs + Math.min(ownMs, ttlMs === 0 ? Infinity : ttlMs);
+    return {
       enqueuedAtMs: nowMs,
       expiresAtMs: expiresAtMs < latestMs ? expiresAtMs : 0,
       messageId,
@@ -177,54 +261,29 @@ export class Topic {
       bare,
       deadLetterSource: '',
     };
-    const queues: Queue[] = [];
-    placed.push({ message, queues });
-    if (this.queue !== undefined) {
-      queues.push(this.queue);
-      return sequence;
-    }
-    const properties = new MessageProperties(bare, nowMs);
-    for (const { queue, rules } of this.subscriptions.values()) {
-      const { isTaken, changed } = copiesFor(rules.values(), properties);
-      if (isTaken) queues.push(queue);
-      for (const copy of changed) {
-        placed.push({ message: { ...message, sequence: ++sequence, bare: copy }, queues: [queue] });
-      }
-    }
-    return sequence;
+  }
+
+  /** The limits of one of its queues: the size set for the entity, where that is less than the process allows. */
+  #room(): RoomLimits {
+    const ownMax = this.#definition.settings.MaxSizeInMegabytes * 1_024 * 1_024;
+    return { ...this.#limits, bytesMax: Math.min(this.#limits.bytesMax, ownMax) };
   }
 
   /** Keeps them all, or none and gives the path of the entity that has no room. */
   #addScheduled(scheduled: readonly Scheduled[]): string | undefined {
-    const { messagesMax, bytesMax } = this.#limits;
+    if (scheduled.length === 0) return undefined;
+    const { messagesMax, bytesMax, memory } = this.#room();
     const scheduledBytes = scheduled.reduce((sum, { message }) => sum + heldBytes(message), 0);
     if (this.schedule.length + scheduled.length > messagesMax) return this.path;
     if (this.schedule.bytes + scheduledBytes > bytesMax) return this.path;
+    if (memory?.hasRoom(scheduledBytes) === false) return this.path;
+    memory?.add(scheduledBytes);
     for (const one of scheduled) this.schedule.add(one);
     return undefined;
-  }
-
-  #addSubscription(config: SubscriptionConfig): void {
-    const path = `${this.path}/Subscriptions/${config.Name}`;
-    const queue = new Queue(path, queueOptions(config.Properties, this.#limits), this.#log);
-    const rules = config.Rules.length === 0 ? [trueRule] : config.Rules.map(ruleFrom);
-    const named = new Map(rules.map((rule) => [rule.name, rule]));
-    this.subscriptions.set(config.Name.toLowerCase(), { name: config.Name, queue, rules: named });
   }
 }
 
 const noRepeats: ReadonlySet<WireMessage> = new Set();
-
-function queueOptions(properties: SubscriptionConfig['Properties'], limits: RoomLimits): QueueOptions {
-  return {
-    lockMs: properties.LockDuration,
-    maxDeliveryCount: properties.MaxDeliveryCount,
-    deadLettersExpired: properties.DeadLetteringOnMessageExpiration,
-    ttlMs: properties.DefaultMessageTimeToLive ?? Infinity,
-    requiresSession: properties.RequiresSession,
-    ...limits,
-  };
-}
 
 function postponed(wire: WireMessage, nowMs: number, sequence: number): Scheduled {
   const { ttlMs, scheduledAtMs, messageId, annotations, annotationCount, bare } = wire;
@@ -234,30 +293,4 @@ function postponed(wire: WireMessage, nowMs: number, sequence: number): Schedule
     dueAtMs: Math.min(latestMs, scheduledAtMs),
     ttlMs: Math.min(latestMs, ttlMs),
   };
-}
-
-/** Takes room for each and notes it in `taken`; gives the path of the first entity without it. */
-function reserve(placed: readonly Placed[], taken: Reserved[]): string | undefined {
-  for (const { message, queues } of placed) {
-    for (const queue of queues) {
-      if (!queue.reserve(message)) return queue.path;
-      taken.push({ queue, message });
-    }
-  }
-  return undefined;
-}
-
-function giveBack(taken: readonly Reserved[]): void {
-  for (const { queue, message } of taken) queue.release(message);
-}
-
-function release(placed: readonly Placed[]): void {
-  const touched = new Set<Queue>();
-  for (const { message, queues } of placed) {
-    for (const queue of queues) {
-      queue.add({ message, deliveryCount: 0 });
-      touched.add(queue);
-    }
-  }
-  for (const queue of touched) queue.pump();
 }

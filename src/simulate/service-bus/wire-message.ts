@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Fault } from '../../message/codes.ts';
+import { StandInError } from './stand-in-error.ts';
 import {
   afterValue,
   binaryAt,
@@ -40,6 +40,9 @@ const itemsMax = 10_000;
 /** The service's limit for all properties of a message. */
 const propertiesBytesMax = 64 * 1024;
 
+/** Shared, so that a message without annotations makes none. */
+const noBytes = Buffer.alloc(0);
+
 /** One message as published: header and annotations taken apart, the bare message kept byte for byte. */
 export type WireMessage = {
   /** The shorter of the header's time to live and the properties' expiry time; 0: none given. */
@@ -60,7 +63,7 @@ export type WireMessage = {
 export function readMessage(bytes: Buffer): WireMessage {
   let at = 0;
   let ttlMs = 0;
-  let annotations = Buffer.alloc(0);
+  let annotations = noBytes;
   let annotationCount = 0;
   let scheduledAtMs = 0;
   let code = 0;
@@ -77,16 +80,22 @@ export function readMessage(bytes: Buffer): WireMessage {
     } else if (code !== DELIVERY_ANNOTATIONS) break;
     at = afterValue(bytes, at);
   }
-  if (at >= bytes.length) throw new Fault('STAND_IN_MESSAGE', 'the message has no body');
+  if (at >= bytes.length) throw new StandInError('STAND_IN_MESSAGE', 'the message has no body');
   ttlMs = shorterLife(ttlMs, checkBare(bytes, at));
-  const rest = bytes.subarray(at);
-  const messageId = code === PROPERTIES ? messageIdOf(rest) : undefined;
-  if (messageId !== undefined)
-    return { ttlMs, scheduledAtMs, annotations, annotationCount, bare: Buffer.from(rest), messageId };
+  const bare = Buffer.allocUnsafe(bytes.length - at);
+  bytes.copy(bare, 0, at);
+  const messageId = code === PROPERTIES ? messageIdOf(bare) : undefined;
+  if (messageId !== undefined) return { ttlMs, scheduledAtMs, annotations, annotationCount, bare, messageId };
   // The SDK's lock renewal is keyed by message id and throws in `close()` without one: give it one.
   const assigned = randomUUID().replaceAll('-', '');
-  const bare = withMessageId(rest, assigned);
-  return { ttlMs, scheduledAtMs, annotations, annotationCount, bare, messageId: assigned };
+  return {
+    ttlMs,
+    scheduledAtMs,
+    annotations,
+    annotationCount,
+    bare: withMessageId(bare, assigned),
+    messageId: assigned,
+  };
 }
 
 /** The session a bare message names; undefined without one or with too long a one. The empty text is a session's name too. */
@@ -108,7 +117,10 @@ export function splitBatch(bytes: Buffer): readonly Buffer[] {
     const { code, value } = sectionAt(bytes, at);
     if (code !== DATA) continue;
     if (messages.push(binaryAt(bytes, value)) > batchMessagesMax) {
-      throw new Fault('STAND_IN_MESSAGE', `the batch holds more than ${String(batchMessagesMax)} messages`);
+      throw new StandInError(
+        'STAND_IN_MESSAGE',
+        `the batch holds more than ${String(batchMessagesMax)} messages`,
+      );
     }
   }
   return messages;
@@ -225,7 +237,7 @@ function checkItems(bytes: Buffer, { count, first, end }: Compound): void {
   let at = first;
   for (let item = 0; item < count && at < end; item++) at = afterValue(bytes, at);
   if (at !== end || count > itemsMax)
-    throw new Fault('STAND_IN_MESSAGE', 'a list or map miscounts its items');
+    throw new StandInError('STAND_IN_MESSAGE', 'a list or map miscounts its items');
 }
 
 function headerTtlMs(bytes: Buffer, value: number): number {
