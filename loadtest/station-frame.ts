@@ -7,7 +7,7 @@ const FRAME_BYTES_MAX = 64 * 1024;
 const LINE_END = '\r\n';
 const POSSIBLE_DUPLICATE = 'POSSIBLE DUPLICATE';
 /** Status numbers by which the switch says later that a delivery came to nothing: expired, given up. */
-const NOTICE = /^\.7[345]\. /m;
+const NOTICE = /^\.7[3458]\. /m;
 const QUOTE = 'ORIGINAL MESSAGE';
 
 export type Heard = 'ack' | { readonly text: string };

@@ -22,6 +22,12 @@ export const road = [
     does: 'sends a lane to its topic or to a station’s line',
   },
   {
+    room: 'collect',
+    door: 'collect.ts',
+    pure: false,
+    does: 'takes back what died on the bus, and counts what arrived there',
+  },
+  {
     room: 'acknowledge',
     door: 'acknowledge.ts',
     pure: true,
@@ -32,4 +38,4 @@ export const road = [
 export type Room = (typeof road)[number]['room'];
 
 /** Folders that are consulted, not travelled; rooms may import these and `message`. */
-export const consulted = ['dialect', 'directory', 'vault', 'telemetry', 'config'] as const;
+export const consulted = ['dialect', 'directory', 'vault', 'telemetry', 'config', 'bus', 'topology'] as const;

@@ -41,7 +41,7 @@ test('a service starts with settings that the program takes, and each path it is
       given.includes('TENFOUR_DIRECTORY') ? config.DIRECTORY : '',
       config.REDIS_PASSWORD_FILE,
       name === 'recorder' ? config.RECORD : '',
-      name === 'courier' ? config.BUS_FILE : '',
+      ['courier', 'bus-topology'].includes(name) ? config.BUS_FILE : '',
       ['keys', 'courier', 'gateway'].includes(name) ? config.KEYS : '',
       ['keys', 'recorder'].includes(name) ? `${config.KEYS}/audit-public` : '',
     ];
@@ -115,10 +115,7 @@ test('private keys are mounted where they are opened, and nowhere else', () => {
     .map(([name]) => name);
   assert.deepEqual(holders.toSorted(), ['courier', 'gateway', 'keys']);
   const withBus = services.filter(([, { secrets = [] }]) => secrets.includes('bus-connection'));
-  assert.deepEqual(
-    withBus.map(([name]) => name),
-    ['courier'],
-  );
+  assert.deepEqual(withBus.map(([name]) => name).toSorted(), ['bus-topology', 'courier']);
 });
 
 test('nothing but Prometheus and the roles shares a network with the board, for its door lets in whoever reaches it', () => {
@@ -158,8 +155,11 @@ test('each profile is a whole installation: one bus, all roles, and no dependenc
     );
     assert.equal(busses.length, 1, profile);
     for (const [name, { depends_on = {}, network_mode = '' }] of running) {
-      for (const [other, { condition }] of Object.entries(depends_on)) {
-        assert.ok(names.has(other), `${name} waits for ${other}`);
+      for (const [other, { condition, required }] of Object.entries(depends_on)) {
+        if (!names.has(other)) {
+          assert.equal(required, false, `${name} waits for ${other}`);
+          continue;
+        }
         const { healthcheck } = compose.services[other] ?? {};
         if (condition === 'service_healthy')
           assert.ok(healthcheck?.test !== undefined, `${other} has no check`);
@@ -168,6 +168,28 @@ test('each profile is a whole installation: one bus, all roles, and no dependenc
     }
   }
   assert.equal(compose.services['grafana']?.profiles.includes('lite'), false);
+});
+
+test('the courier starts when the stand-in has the directory’s topics; the emulator has them from its file alone', () => {
+  const { 'bus-topology': job, courier } = compose.services;
+  assert.ok(job !== undefined);
+  assert.deepEqual(job.command, ['bus', 'apply', '--yes']);
+  assert.deepEqual(job.profiles, ['lite']);
+  assert.deepEqual(courier?.depends_on?.['bus-topology'], {
+    condition: 'service_completed_successfully',
+    required: false,
+  });
+  const { DIRECTORY, TOPOLOGY } = loadConfig({ ...image, ...job.environment });
+  assert.equal(DIRECTORY, courier.environment?.['TENFOUR_DIRECTORY']);
+  assert.match(TOPOLOGY, /^\/tmp\//, 'the one place the job may write');
+  const own = loadConfig({ ...image, ...courier.environment });
+  assert.equal(own.TOPOLOGY, '', 'it derives the same');
+  const { topics } = loadDirectory(join(root, 'examples', 'county-099', 'directory'));
+  assert.equal(
+    own.SAMPLE === 'on',
+    topics.allTimeToLiveSeconds !== undefined,
+    'unread `all` fills its topic',
+  );
 });
 
 test('the bus’s topics are the same file for stand-in and emulator, and within what the emulator takes', async () => {

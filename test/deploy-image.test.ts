@@ -101,8 +101,20 @@ test('the services run from the image as its user, on a tree they cannot write, 
   const mounted = join(folder, 'mounted-keys');
   mountAsKubelet(mounted, filesIn(state.keys, ['storage.json', 'audit-signing.pem']), image.gid, 0o440);
   const gateway = await make('gateway', {}, { '/var/lib/tenfour/keys': mounted });
+  await bus.start(log('bus'));
+  // A folder of its own, as in the container: what it writes there nobody reads.
+  const scratch = mkdtempSync(join(tmpdir(), 'tenfour-image-tmp-'));
+  after(() => {
+    rmSync(scratch, { recursive: true, force: true });
+  });
+  chownSync(scratch, image.uid, image.gid);
+  const appliedFile = serviceOf('bus-topology').environment?.['TENFOUR_TOPOLOGY'] ?? assert.fail();
+  const topology = await make('bus-topology', {}, { [appliedFile]: join(scratch, 'topology.json') });
+  const applied = topology.exec();
+  assert.equal(applied.code, 0, applied.text);
+  assert.match(applied.text, /the bus is as the directory says/);
+  assert.deepEqual(readdirSync(scratch), ['topology.json']);
   await Promise.all([
-    bus.start(log('bus')),
     recorder.start(log('recorder')),
     courier.start(log('courier')),
     gateway.start(log('gateway')),

@@ -410,6 +410,52 @@ test('nothing may speak but for what each role needs', { skip }, () => {
     assert.deepEqual({ ingress: reach(pod, 'ingress'), egress: reach(pod, 'egress') }, expected[nameOf(pod)]);
 });
 
+test('the job that applies the topology runs as the roles do, and it alone may change the bus', {
+  skip,
+}, () => {
+  const page = readFileSync(join(root, 'docs', 'deploying.md'), 'utf8');
+  for (const folder of ['base', 'overlays/county-099', 'overlays/azure-government']) {
+    const things = built.get(folder) ?? [];
+    const job = ofKind(things, 'Job')[0] ?? assert.fail(`${folder}: no Job`);
+    const courier = roles(things).find((thing) => nameOf(thing) === 'courier') ?? assert.fail();
+    const [pod, role] = [job.spec.template.spec, courier.spec.template.spec];
+    const [own, theirs] = [containerOf(job), containerOf(courier)];
+    assert.deepEqual(own.args, ['bus', 'apply', '--yes']);
+    assert.deepEqual(
+      [pod.securityContext, own.securityContext],
+      [role.securityContext, theirs.securityContext],
+    );
+    assert.deepEqual([pod.automountServiceAccountToken, pod.enableServiceLinks], [false, false]);
+    assert.equal(own.image, theirs.image);
+    const account = ofKind(things, 'ServiceAccount').find(
+      ({ metadata }) => metadata.name === pod.serviceAccountName,
+    );
+    assert.equal(account?.automountServiceAccountToken, false);
+    const config = loadConfig(environment(things, job));
+    const isSampled = loadConfig(environment(things, courier)).SAMPLE === 'on';
+    assert.equal(
+      isSampled,
+      directory.topics.allTimeToLiveSeconds !== undefined,
+      'unread `all` fills its topic',
+    );
+    assert.equal(secretFile(job, config.BUS_FILE), 'tenfour-bus-manage/connection');
+    assert.ok(page.includes('create secret generic tenfour-bus-manage --from-file=connection='));
+    assert.match(config.TOPOLOGY, /^\/tmp\//);
+    assert.ok(own.volumeMounts.some(({ mountPath }) => mountPath === config.DIRECTORY));
+    for (const thing of workloads(things))
+      for (const { secret } of thing.spec.template.spec.volumes)
+        assert.notEqual(secret?.secretName, 'tenfour-bus-manage', thing.metadata.name);
+    const reached = ofKind(things, 'NetworkPolicy')
+      .filter(({ spec }) => chosen(spec.podSelector.matchLabels ?? {}, job.spec.template.metadata.labels))
+      .flatMap(({ spec }) => [...(spec.ingress ?? []), ...(spec.egress ?? [])])
+      .flatMap(({ ports }) => ports.map(({ port }) => port));
+    assert.deepEqual(
+      reached.toSorted((a, b) => a - b),
+      [53, 53, 443],
+    );
+  }
+});
+
 test('the overlay for Azure Government changes what it says and leaves the rest', { skip }, () => {
   const azure = built.get('overlays/azure-government') ?? [];
   const find = (kind: string, name: string) =>

@@ -24,7 +24,13 @@ const endMsMax = 15_000;
 type Block = { readonly at: number; readonly info: string; readonly text: string };
 type Expected = { readonly terminal: string | undefined; readonly text: string };
 
-const pages = ['docs/first-line.md', 'docs/first-mdt.md', 'docs/operating.md'];
+const pages = [
+  'src/simulate/service-bus/README.md',
+  'docs/first-line.md',
+  'docs/first-mdt.md',
+  'docs/operating.md',
+  'docs/bus-topology.md',
+];
 
 // A page mostly waits for programs to start: all at once they take little longer than one.
 describe('what the first pages say to type works and prints what they say', { concurrency: true }, () => {

@@ -118,12 +118,78 @@ export const recordSchemas = {
     by: short,
     t: whole,
   }),
+  /**
+   * A delivery that a topic had taken came back: it died on a subscription's queue. It stays counted as delivered. `body`: how the dead
+   * letter keeps it. Of somebody else's message `d` is empty and `id` names its body in the journal.
+   */
+  returned: z.object({
+    e: z.literal('returned'),
+    d: short,
+    mid: short,
+    lane: short,
+    sub: short,
+    cls: z.number().int().min(0).max(6),
+    seq: whole,
+    code: short,
+    body: z.enum(['sealed', 'jwe', 'none']),
+    t: whole,
+    id: short.optional(),
+  }),
+  /**
+   * What of a topic's lane was seen on the topic since the record before, by class: numbers `from` to `to`. `seen` arrived, `repeats` came
+   * again, `explained` never were sent (dead, expired, diverted), `missing` are sent and not seen (at most 64 ranges, `more` further
+   * numbers). `begun` 1: nothing before `from` was looked at.
+   */
+  sampled: z.object({
+    e: z.literal('sampled'),
+    lane: short,
+    t: whole,
+    begun: flag,
+    classes: z
+      .array(
+        z
+          .object({
+            cls: z.number().int().min(0).max(6),
+            from: whole,
+            to: whole,
+            seen: whole,
+            repeats: whole,
+            duplicates: whole,
+            explained: whole,
+            missing: z
+              .array(z.tuple([whole, whole]).readonly())
+              .max(64)
+              .readonly(),
+            more: whole,
+          })
+          .readonly(),
+      )
+      .max(7)
+      .readonly(),
+  }),
   session: z.object({
     e: z.literal('session'),
     line: short,
     what: z.enum(['opened', 'closed']),
     code: short.optional(),
     why: short,
+  }),
+  /** What a courier decided about the bus, of no one message. `n`: so often since `t`; the same again is counted, not recorded. */
+  bus: z.object({
+    e: z.literal('bus'),
+    lane: short,
+    what: z.enum([
+      'circuit-opened',
+      'circuit-closed',
+      'batch-split',
+      'throttled',
+      'link-remade',
+      'connection-dropped',
+      'access-read',
+    ]),
+    code: short,
+    n: whole.min(1),
+    t: whole,
   }),
   /** A signature over an earlier page of the same writer, see signing.ts. */
   head: z.object({
@@ -145,6 +211,8 @@ export type OpenRecord = Shape<'open'>;
 export type AcceptRecord = Shape<'accept'>;
 export type RefuseRecord = Shape<'refuse'>;
 export type DeliverRecord = Shape<'deliver'>;
+export type ReturnedRecord = Shape<'returned'>;
+export type SampledRecord = Shape<'sampled'>;
 export type HeadRecord = Shape<'head'>;
 export type AuditRecord = { [K in RecordKind]: Shape<K> }[RecordKind];
 

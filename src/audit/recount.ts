@@ -5,7 +5,10 @@ import { type AuditRecord, checkRecord, type DeliveryOutcome } from './records.t
 import type { AuditSource } from './source.ts';
 
 /** A lane's side of the ledger (P2); waiting = in less all others. */
-export type LaneCount = { in: number } & Record<DeliveryOutcome, number>;
+export type LaneCount = { in: number } & Record<DeliveryOutcome, number> & {
+    /** Of the delivered: came back from the topic. Absent where none did. */
+    returned?: number;
+  };
 
 /**
  * Derives the ledger again from the record: what was accepted for each lane and what became of it. Exact; a page in
@@ -28,12 +31,16 @@ function count(record: AuditRecord, lanes: Map<string, LaneCount>): void {
   if (record.e === 'accept') for (const { lane } of record.deliveries) laneCount(lanes, lane).in++;
   if (record.e === 'notice' || record.e === 'redrive') laneCount(lanes, record.lane).in++;
   if (record.e === 'deliver') laneCount(lanes, record.lane)[record.o]++;
+  if (record.e === 'returned') {
+    const lane = laneCount(lanes, record.lane);
+    lane.returned = (lane.returned ?? 0) + 1;
+  }
 }
 
 function laneCount(lanes: Map<string, LaneCount>, lane: string): LaneCount {
   const known = lanes.get(lane);
   if (known !== undefined) return known;
-  const fresh = { in: 0, delivered: 0, dead: 0, expired: 0, sentUnconfirmed: 0, divertedOut: 0 };
+  const fresh: LaneCount = { in: 0, delivered: 0, dead: 0, expired: 0, sentUnconfirmed: 0, divertedOut: 0 };
   lanes.set(lane, fresh);
   return fresh;
 }

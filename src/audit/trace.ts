@@ -56,10 +56,11 @@ function isOrigin(record: AuditRecord, ids: ReadonlySet<string>): boolean {
   return record.e === 'accept' && (ids.has(record.id) || record.deliveries.some(({ d }) => ids.has(d)));
 }
 
-/** Of a delivery: it left its lane, it was put back, its sender was told. */
+/** Of a delivery: it left its lane, it came back from the topic, it was put back, its sender was told. */
 function isAfterwards(record: AuditRecord, ids: ReadonlySet<string>): boolean {
   if (record.e === 'notice') return ids.has(record.of) || ids.has(record.d);
-  return (record.e === 'deliver' || record.e === 'redrive') && ids.has(record.d);
+  const isOfDelivery = record.e === 'deliver' || record.e === 'redrive' || record.e === 'returned';
+  return isOfDelivery && ids.has(record.d);
 }
 
 async function search(

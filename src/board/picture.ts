@@ -120,6 +120,7 @@ export type HopSeen = {
     | 'dead'
     | 'expired'
     | 'notice'
+    | 'returned'
     | 'redriven'
     | 'duplicate';
   readonly messageKey: string;

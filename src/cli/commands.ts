@@ -33,8 +33,10 @@ export const commands: Readonly<Record<string, Command>> = {
     },
   },
   keys: {
-    usage: 'keys create [--if-missing]',
-    does: 'makes a new set of key files in TENFOUR_KEYS for the owners in TENFOUR_DIRECTORY, or leaves a whole set alone',
+    usage: `keys create [--if-missing]
+  tenfour keys rotate --owner ID [--in-hours N]
+  tenfour keys export --owner ID[,ID ...] --out FILE`,
+    does: 'makes key files in TENFOUR_KEYS for the owners in TENFOUR_DIRECTORY; gives an owner its next bus key; writes a receiver its own',
     load: () => import('./keys.ts'),
   },
   health: {
@@ -54,8 +56,8 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   dead: {
     usage:
-      'dead ls [--lane L] [--code C] [--limit N] | dead show ID | dead redrive ID|--lane L|--code C|--all [--dry-run] [--by WHO]   [--json]',
-    does: 'deliveries that could not be made: which, and back on their lanes as a new generation',
+      'dead ls [--lane L] [--code C] [--subscription S] [--limit N] | dead show ID | dead redrive ID|--lane L|--code C|--subscription S|--all [--dry-run] [--by WHO]   [--json]',
+    does: 'deliveries that could not be made, or came back from the bus: which, and back on their lanes as a new generation',
     load: () => import('./dead.ts'),
   },
   audit: {
@@ -63,9 +65,16 @@ export const commands: Readonly<Record<string, Command>> = {
     does: 'checks the record offline and names the first bad record, or copies it out for somebody else to check',
     load: () => import('./audit.ts'),
   },
+  bus: {
+    usage: `bus plan [--json] [--directory FOLDER] [--emulator-config FILE|-]
+  tenfour bus apply [--yes] [--prune [--force]] [--json] [--directory FOLDER]`,
+    does: 'topics and subscriptions on the bus against those of the directory: what differs, or made to agree (docs/bus-topology.md)',
+    load: () => import('./bus.ts'),
+  },
   simulate: {
     usage: `simulate services [--config FILE] [--data FOLDER]
   tenfour simulate bus [--host H] [--port N] [--control-port N] [--config FILE] [--data FOLDER] [--connection-file FILE]
+      [--tls-cert FILE --tls-key FILE | --tls-folder FOLDER] [--policies FILE [--accept-jwt]] [--memory-max MIB] [--faults FILE]
   tenfour simulate cad --line NAME [--script FILE | --send TEXT|- | --file FILE] [--expect WHAT] [--await KEY] [--stay]
       [--rate N] [--count N] [--directory FOLDER] [--host H] [--port N] [--faults SPEC] [--show-body] [--json]
   tenfour simulate switch --line NAME [--records FILE] [--delay MS] [--directory FOLDER] [--host H] [--port N] [--faults SPEC]

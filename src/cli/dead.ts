@@ -11,6 +11,7 @@ const SHOWN = 100;
 const KINDS = {
   lane: 'string',
   code: 'string',
+  subscription: 'string',
   limit: 'string',
   by: 'string',
   all: 'boolean',
@@ -21,6 +22,7 @@ const KINDS = {
 type Wanted = {
   readonly lane: string | undefined;
   readonly code: string | undefined;
+  readonly subscription: string | undefined;
   readonly id: string | undefined;
 };
 
@@ -28,11 +30,15 @@ type Wanted = {
 type Row = {
   readonly id: string;
   readonly lane: string;
+  /** Where on the topic it died; empty when it never got there. */
+  readonly subscription: string;
   readonly class: number;
   readonly number: number;
   readonly code: string;
   readonly died: string;
   readonly bytes: number;
+  /** `jwe`, `none`: no key here opens it, or it is not there; such a letter cannot be put back. */
+  readonly body: string;
   readonly delivery: string;
   readonly generation: number;
   readonly messageKey: string;
@@ -46,12 +52,13 @@ export const run = async (args: readonly string[]): Promise<number> => {
   const [what, second, ...more] = args;
   const hasId = second !== undefined && !second.startsWith('-');
   const { options } = readOptions(hasId ? more : args.slice(1), KINDS);
-  const wanted: Wanted = { lane: options.lane, code: options.code, id: hasId ? second : undefined };
+  const { lane, code, subscription } = options;
+  const wanted: Wanted = { lane, code, subscription, id: hasId ? second : undefined };
   if (what === 'ls' && !hasId) return list(wanted, limitOf(options.limit), options.json);
   if (what === 'show' && hasId) return show(wanted, options.json);
   if (what !== 'redrive') throw new UsageError('expects: ls, show ID or redrive');
-  const isNamed = hasId || wanted.lane !== undefined || wanted.code !== undefined || options.all;
-  if (!isNamed) throw new UsageError('redrive which? an ID, --lane, --code, or --all');
+  const isNamed = [lane, code, subscription].some((one) => one !== undefined) || hasId || options.all;
+  if (!isNamed) throw new UsageError('redrive which? an ID, --lane, --code, --subscription, or --all');
   return redrive(wanted, options['dry-run'], options.by ?? '', options.json);
 };
 
@@ -118,12 +125,19 @@ const redrive = (wanted: Wanted, isDry: boolean, by: string, json: boolean): Pro
     const result = await work.run(letters(slot, wanted));
     await work.close();
     if (json) print(JSON.stringify(result));
-    else print(`${String(result.redriven)} put back on their lanes, ${String(result.left)} left`);
+    else {
+      print(`${String(result.redriven)} put back on their lanes, ${String(result.left)} left`);
+      for (const [why, count] of Object.entries(result.refused ?? {}))
+        print(`${why.padEnd(28)} ${String(count)}`);
+    }
     return result.left === 0 ? 0 : 1;
   });
 
 /** Those there were when it began: what dies again meanwhile is not taken up a second time. */
-async function* letters(slot: SlotReader, { lane, code, id }: Wanted): AsyncGenerator<DeadLetter> {
+async function* letters(
+  slot: SlotReader,
+  { lane, code, subscription, id }: Wanted,
+): AsyncGenerator<DeadLetter> {
   let left = await slot.dead.count();
   let after = '0-0';
   while (left > 0) {
@@ -134,6 +148,7 @@ async function* letters(slot: SlotReader, { lane, code, id }: Wanted): AsyncGene
     for (const letter of page) {
       if (lane !== undefined && letter.lane !== lane) continue;
       if (code !== undefined && letter.code !== code) continue;
+      if (subscription !== undefined && letter.subscription !== subscription) continue;
       if (id !== undefined && letter.id !== id && readEntry(letter)?.delivery.deliveryId !== id) continue;
       yield letter;
     }
@@ -149,16 +164,18 @@ const readEntry = ({ entry }: DeadLetter): DecodedEntry | undefined => {
 };
 
 const rowOf = (letter: DeadLetter): Row => {
-  const { id, lane, priorityClass, seq, code, diedAtMs, entry } = letter;
+  const { id, lane, subscription, priorityClass, seq, code, diedAtMs, entry, body } = letter;
   const delivery = readEntry(letter)?.delivery;
   return {
     id,
     lane,
+    subscription,
     class: priorityClass,
     number: seq,
     code,
     died: new Date(diedAtMs).toISOString(),
     bytes: entry.length,
+    body,
     delivery: delivery?.deliveryId ?? '',
     generation: delivery?.generation ?? 0,
     messageKey: delivery?.messageKey ?? '',
@@ -168,5 +185,5 @@ const rowOf = (letter: DeadLetter): Row => {
   };
 };
 
-const lineOf = ({ id, lane, code, died, delivery, generation, messageKey, from, to }: Row): string =>
-  `${id}  ${died}  ${code}  ${lane}  ${messageKey} ${from} > ${to}  ${delivery}.${String(generation)}`;
+const lineOf = ({ id, lane, subscription, code, died, delivery, generation, messageKey, from, to }: Row) =>
+  `${id}  ${died}  ${code}  ${lane}${subscription === '' ? '' : `/${subscription}`}  ${messageKey} ${from} > ${to}  ${delivery}.${String(generation)}`;

@@ -5,7 +5,17 @@ import { Fault } from '../message/codes.ts';
 import { type OpenRecord, openRecord } from '../wiring/record.ts';
 import { print, readOptions } from './usage.ts';
 
-const COLUMNS = ['in', 'waiting', 'delivered', 'sentUnconfirmed', 'dead', 'expired', 'divertedOut'] as const;
+/** `returned` is no place of its own: those are counted as delivered, and came back from the topic. */
+const COLUMNS = [
+  'in',
+  'waiting',
+  'delivered',
+  'sentUnconfirmed',
+  'dead',
+  'expired',
+  'divertedOut',
+  'returned',
+] as const;
 type Row = Readonly<Record<(typeof COLUMNS)[number], number>>;
 type Ledger = ReadonlyMap<string, Row & { readonly imbalance: number }>;
 

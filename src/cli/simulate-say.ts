@@ -166,6 +166,10 @@ const noticeText = (notice: Notice): string => {
       return renewedBecause[notice.reason];
     case 'dead-lettered':
       return `${notice.messageId}: ${notice.reason}`;
+    case 'session-accepted':
+    case 'session-lost':
+    case 'session-released':
+      return '';
     default:
       return notice.messageId;
   }

@@ -36,6 +36,8 @@ export const traceLines = (records: readonly TracedRecord[]): readonly string[] 
         return `${time(record.t)}  duplicate  ${record.id} on line ${record.line} repeats ${record.of}: answered, not forwarded  [${proof}]`;
       case 'notice':
         return `${time(record.t)}  notice     ${record.d} to ${record.lane} about ${record.of}: ${record.code}  [${proof}]`;
+      case 'returned':
+        return `${time(record.t)}  returned   ${record.d} from ${record.lane}, where it died on ${record.sub}: ${record.code}  [${proof}]`;
       case 'redrive':
         return `${time(record.t)}  redriven   ${record.d} on ${record.lane} as generation ${String(record.generation)}  [${proof}]`;
       default:

@@ -23,6 +23,8 @@ const keyFile = z.strictObject({
         owner: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/),
         epoch: z.int().min(1).max(999_999),
         k: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+        // When the switch begins to seal with it; it opens at any time.
+        activeFrom: z.iso.datetime().optional(),
       }),
     )
     .max(10_000),

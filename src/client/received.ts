@@ -1,4 +1,5 @@
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
+import { idOf } from '../bus/receiving-batch.ts';
 
 /** One message as your code gets it. Everything but `body` travels in clear on the bus and is not covered by the seal. */
 export type Received = {
@@ -22,7 +23,7 @@ export type Received = {
 };
 
 /** The envelope of a bus message; its body comes from `unseal`. */
-export function received(message: ServiceBusReceivedMessage, body: Buffer): Received {
+export function received(message: ServiceBusReceivedMessage, body: Buffer, triesBefore = 0): Received {
   const messageId = idOf(message);
   const end = messageId.lastIndexOf('.');
   const generation = Number(messageId.slice(end + 1));
@@ -33,18 +34,11 @@ export function received(message: ServiceBusReceivedMessage, body: Buffer): Rece
     messageId,
     deliveryId: isOurs ? messageId.slice(0, end) : messageId,
     generation: isOurs ? generation : 0,
-    possibleDuplicate: properties['possibleDuplicate'] === true || deliveryCount > 0,
+    possibleDuplicate: properties['possibleDuplicate'] === true || deliveryCount + triesBefore > 0,
     deliveryCount,
     laneSeq: Number(properties['laneSeq'] ?? 0),
     enqueuedAt: message.enqueuedTimeUtc,
     properties,
     body,
   };
-}
-
-/** MessageId as text. tenfour always sends one; for a message of somebody else the bus's own number must do. */
-export function idOf(message: ServiceBusReceivedMessage): string {
-  const { messageId } = message;
-  if (typeof messageId === 'string' && messageId !== '') return messageId;
-  return typeof messageId === 'number' ? String(messageId) : `sequence-${String(message.sequenceNumber)}`;
 }

@@ -37,6 +37,14 @@ const config = parseEmulatorConfig({
               { Name: 'short', Properties: { LockDuration: 'PT3S' } },
             ],
           },
+          {
+            Name: 'broadcast',
+            Subscriptions: [{ Name: 'once', Properties: { LockDuration: 'PT3S', MaxDeliveryCount: 1 } }],
+          },
+          {
+            Name: 'cars',
+            Subscriptions: [{ Name: 'cars', Properties: { LockDuration: 'PT30S', RequiresSession: true } }],
+          },
         ],
       },
     ],
@@ -68,7 +76,10 @@ function message(text: string, change: Partial<ServiceBusMessage> = {}): Service
   };
 }
 async function send(to: ServiceBusClient, ...messages: ServiceBusMessage[]): Promise<void> {
-  const sender = to.createSender(topic);
+  await sendTo(topic, to, messages);
+}
+async function sendTo(name: string, to: ServiceBusClient, messages: ServiceBusMessage[]): Promise<void> {
+  const sender = to.createSender(name);
   await sender.sendMessages(messages);
   await sender.close();
 }
@@ -106,11 +117,15 @@ async function until(isSo: () => boolean, timeoutMs = 10_000): Promise<void> {
 /** A started subscriber, what it received and what it noticed. */
 function subscribed(
   t: TestContext,
-  change: Partial<SubscriberOptions> & Pick<SubscriberOptions, 'onMessage'> & { connectionString?: string },
+  change: Partial<SubscriberOptions> &
+    Pick<SubscriberOptions, 'onMessage'> & {
+      connectionString?: string;
+      client?: ServiceBusClient;
+    },
 ) {
   const notices: Notice[] = [];
   const { connectionString: own, ...options } = change;
-  const access = own === undefined ? { client } : { connectionString: own };
+  const access = own === undefined ? { client: change.client ?? client } : { connectionString: own };
   const subscriber = new Subscriber({
     topic,
     subscription: 'mdt',
@@ -451,4 +466,112 @@ test('makes a receiver anew that answers but gets nothing for long', async (t) =
   await until(() => got.length === 1);
   await subscriber.stop();
   assert.deepEqual(notices[0], { kind: 'receiver-renewed', reason: 'idle' });
+});
+
+test('takes nothing while its keys cannot be asked for, and gives nothing up', async (t) => {
+  // One delivery and a lock of three seconds: a message that is not kept would be dead by then.
+  const ms = 3_500;
+  const texts = ['FIRST', 'SECOND', 'THIRD'];
+  const got: Received[] = [];
+  let backAt = Infinity;
+  const away = {
+    keyFor: (kid: string) =>
+      performance.now() < backAt ? Promise.reject(new Error('key vault unreachable')) : keys.keyFor(kid),
+  };
+  const { subscriber, notices } = subscribed(t, {
+    topic: 'broadcast',
+    subscription: 'once',
+    keys: away,
+    onMessage: into(got, (one) => one),
+  });
+  await sendTo(
+    'broadcast',
+    client,
+    texts.map((text) => message(text)),
+  );
+  await until(() => notices.length > 0);
+  assert.equal(notices[0]?.kind, 'keys-unavailable');
+  const began = performance.now();
+  while (performance.now() - began < ms) {
+    await sleep(100);
+    assert.equal(bus.stats().subscriptions['broadcast/once']?.dead, 0);
+  }
+  backAt = performance.now();
+  await until(() => got.length === 3, 15_000);
+  await subscriber.stop();
+  assert.deepEqual(got.map(textOf), texts);
+  const { active, locked, dead } = bus.stats().subscriptions['broadcast/once'] ?? {};
+  assert.deepEqual([active, locked, dead], [0, 0, 0]);
+  const asked = notices.filter(({ kind }) => kind === 'keys-unavailable').length;
+  assert.ok(asked >= 3 && asked < 12, `${String(asked)} questions in ${String(ms)} ms`);
+});
+
+test('a stop while its keys cannot be asked for gives back what it has, also at its last try', async (t) => {
+  await emptied();
+  await send(client, message('KEPT'));
+  let asked = 0;
+  const away = {
+    keyFor: () => {
+      asked += 1;
+      return Promise.reject(new Error('key vault unreachable'));
+    },
+  };
+  const { subscriber, notices } = subscribed(t, {
+    keys: away,
+    attemptsMax: 1,
+    onMessage: () => Promise.resolve(),
+  });
+  await until(() => asked > 0);
+  await subscriber.stop();
+  assert.deepEqual(new Set(notices.map(({ kind }) => kind)), new Set(['keys-unavailable']));
+  assert.deepEqual([left()?.active, left()?.locked, left()?.dead], [1, 0, 0]);
+});
+
+test('hands over sessions in order, also past a message that is rejected', async (t) => {
+  // The SDK waits so long for a free session, also when the subscriber is to stop.
+  const own = new ServiceBusClient(connectionString(bus.port), {
+    retryOptions: { timeoutInMs: 500, maxRetries: 0 },
+  });
+  t.after(() => own.close());
+  const cars = ['car-1', 'car-2', 'car-3'];
+  const texts = Array.from({ length: 10 }, (_, index) => String(index));
+  for (const car of cars) {
+    const messages = texts.map((text) => message(`${car} ${text}`, { sessionId: car }));
+    await sendTo('cars', client, messages);
+  }
+  const got: Record<string, string[]> = {};
+  const marks: boolean[] = [];
+  const counts = new Set<number>();
+  let rejections = 0;
+  const { subscriber, notices } = subscribed(t, {
+    client: own,
+    topic: 'cars',
+    subscription: 'cars',
+    sessions: { max: 2, idleMs: 100 },
+    attemptsMax: 4,
+    onMessage: (one, session) => {
+      const [car = '', text = ''] = textOf(one).split(' ');
+      assert.equal(session?.id, car);
+      counts.add(one.deliveryCount);
+      if (car === 'car-2' && text === '4') marks.push(one.possibleDuplicate);
+      // Two of its four tries.
+      if (car === 'car-2' && text === '4' && (rejections += 1) <= 2)
+        return Promise.reject(new Error('SAMPLE'));
+      if (car === 'car-3' && text === '7') return Promise.reject(new Error('SAMPLE: always'));
+      (got[car] ??= []).push(text);
+      return Promise.resolve();
+    },
+  });
+  await until(() => bus.stats().subscriptions['cars/cars']?.dead === 1, 15_000);
+  await until(() => cars.every((car) => got[car]?.at(-1) === '9'), 15_000);
+  await subscriber.stop();
+  assert.deepEqual(got, {
+    'car-1': texts,
+    'car-2': texts,
+    'car-3': texts.filter((text) => text !== '7'),
+  });
+  assert.deepEqual(marks, [false, true, true]);
+  assert.deepEqual([...counts], [0], 'tried again in place: those behind it lose none of their tries');
+  assert.equal(notices.filter(({ kind }) => kind === 'rejected').length, 5);
+  assert.ok(notices.some((notice) => notice.kind === 'dead-lettered'));
 });

@@ -87,6 +87,24 @@ test('a slot and an instance are short plain words: they become parts of key nam
   }
 });
 
+test('an address of the bus that holds a password, or is none, refuses to start; those of proxies and end points pass', () => {
+  for (const [name, value] of [
+    ['BUS_PROXY', 'http://user:secret@proxy:3128'],
+    ['BUS_PROXY', 'proxy:3128'],
+    ['BUS_ENDPOINT', 'https://host'],
+    ['BUS_ENDPOINT', 'sb://host/path'],
+    ['BUS_NAMESPACE', 'sb://county-099.servicebus.usgovcloudapi.net'],
+  ] as const)
+    assert.throws(() => loadConfig({ [`TENFOUR_${name}`]: value }), { code: 'CONFIG_INVALID' }, value);
+  const given = {
+    TENFOUR_BUS_PROXY: 'http://proxy.example:3128',
+    TENFOUR_BUS_ENDPOINT: 'sb://10.0.0.5:5671',
+    TENFOUR_BUS_NAMESPACE: 'county-099.servicebus.usgovcloudapi.net',
+  };
+  const { BUS_PROXY, BUS_ENDPOINT, BUS_NAMESPACE } = loadConfig(given);
+  assert.deepEqual([BUS_PROXY, BUS_ENDPOINT, BUS_NAMESPACE], Object.values(given));
+});
+
 const page = readFileSync(join(import.meta.dirname, '../../docs/settings.md'), 'utf8');
 
 test('docs/settings.md is what this table says', () => {

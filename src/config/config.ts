@@ -45,7 +45,47 @@ const settings = {
   BUS_FILE: z
     .string()
     .default('.tenfour/bus-connection')
-    .describe('file that holds the Service Bus connection string'),
+    .describe('file that holds the Service Bus connection string; read again when the bus refuses us'),
+  BUS_NAMESPACE: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]{0,253}$/)
+    .default('')
+    .describe(
+      'full host name of the namespace, for access by an identity; empty: by the connection string in that file',
+    ),
+  BUS_IDENTITY: z
+    .enum(['default', 'managed', 'workload'])
+    .default('default')
+    .describe('whose identity: of the machine, of the pod, or whichever Azure’s own order of search finds'),
+  BUS_CLIENT_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{0,64}$/)
+    .default('')
+    .describe('client id of a user-assigned identity; empty: the one there is'),
+  BUS_CLOUD: z
+    .enum(['commercial', 'government'])
+    .default('commercial')
+    .describe('whose log-on service gives the tokens: login.microsoftonline.com or .us'),
+  BUS_TRANSPORT: z
+    .enum(['tcp', 'websocket'])
+    .default('tcp')
+    .describe('AMQP over port 5671, or inside WebSockets over 443 where only HTTPS goes out'),
+  BUS_PROXY: z
+    .string()
+    .regex(/^(?:https?:\/\/[A-Za-z0-9.:[\]-]{1,260}\/?)?$/)
+    .default('')
+    .describe('http(s) address of the proxy WebSockets go through; a password in it is refused'),
+  BUS_ENDPOINT: z
+    .string()
+    .regex(/^(?:sb:\/\/[A-Za-z0-9.:[\]-]{1,260}\/?)?$/)
+    .default('')
+    .describe('sb://host:port to dial instead of the namespace’s own address (private link); empty: its own'),
+  TOPOLOGY: z
+    .string()
+    .default('')
+    .describe(
+      'file that `tenfour bus apply` wrote, for gateway and courier; empty: each derives the topology from its directory and trusts that it was applied',
+    ),
   RECORD: z.string().default('.tenfour/record').describe('folder the recorder writes segments to'),
   OPS_PORT: integer(0, 0, 65535).describe('port of /metrics, /livez, /readyz; 0 takes a free one'),
   OPS_HOST: z.string().default('127.0.0.1').describe('address of the operations end points'),
@@ -122,11 +162,51 @@ const settings = {
   BUS_BATCH_BYTES_MAX: integer(1_000_000, KiB, MiB).describe(
     'bytes of one bus batch where the link takes more (Standard tier 256 KiB); Premium takes 1 MB whatever its link says',
   ),
+  BUS_SENDS_MAX: integer(256, 1, 2000).describe(
+    'batches out to the bus at once, all topics together; the SDK stalls above 2048 on one link',
+  ),
+  BUS_THROTTLE_MS: integer(10_000, 10, 600_000).describe(
+    'pause of a lane when the bus says it is busy and does not name the seconds (1 to 60) itself',
+  ),
+  BUS_CIRCUIT_FAILURES: integer(3, 1, 100).describe(
+    'failed sends in a row that open a topic’s circuit: then one message is tried, not a batch',
+  ),
+  BUS_LINK_IDLE_MS: integer(240_000, 100, 600_000).describe(
+    'a link nobody used for so long is made anew before it is used; the service detaches one after ten minutes',
+  ),
   HOLD_BACKOFF_MS_MAX: integer(5000, 10, 600_000).describe('longest pause of a lane that holds'),
   UNKNOWN_TRIES_MAX: integer(5, 1, 100).describe(
     'tries of a message the bus fails for no known reason, before the next one is probed',
   ),
   UNKNOWN_TRIES_MS: integer(60_000, 100, 600_000).describe('time those tries are spread over'),
+  COLLECT_ROUND_MS: integer(30_000, 200, 86_400_000).describe(
+    'how often every dead-letter queue on the bus is looked into; a round over many takes as long as it takes',
+  ),
+  COLLECT_VISITORS_MAX: integer(8, 1, 256).describe(
+    'dead-letter queues looked into at the same time, so receiving links at the same time',
+  ),
+  COLLECT_WAIT_MS: integer(500, 50, 10_000).describe(
+    'how long such a queue must give nothing to be taken for empty: 2,000 of them at 8 at a time take some two minutes',
+  ),
+  COLLECT_REMEMBER_MS: integer(86_400_000, 60_000, 30 * 86_400_000).describe(
+    'how long at least what came back is remembered, so that it makes one dead letter and one notice',
+  ),
+  COLLECT_REMEMBER_MAX: integer(200_000, 1000, 10_000_000).describe(
+    'names remembered in such a time; past it the rest is left on the bus; about 100 bytes each',
+  ),
+  SAMPLE: z
+    .enum(['off', 'on'])
+    .default('off')
+    .describe(
+      'whether the courier reads the `all` subscription of each topic to its end and compares it with what it sent; goes with `allTimeToLiveSeconds` in topics.json, and nothing else may read `all` then',
+    ),
+  SAMPLE_MS: integer(5000, 200, 600_000).describe('how often it is read'),
+  SAMPLE_GRACE_MS: integer(30_000, 100, 3_600_000).describe(
+    'how long a number may be missing there before it counts as missing; at least as long as `all` keeps a message locked',
+  ),
+  SAMPLE_RECORD_MS: integer(60_000, 200, 3_600_000).describe(
+    'how often what was seen there is put on the audit record',
+  ),
   HEAD_MS: integer(60_000, 100, 3_600_000).describe('how often a writer signs the head of its chain'),
   SEGMENT_BYTES_MAX: integer(64 * MiB, 4 * KiB, 4096 * MiB).describe(
     'size at which the recorder starts a new segment',

@@ -25,6 +25,12 @@ export const busMessage = (
     possibleDuplicate: lane.isPossibleDuplicate,
     isTest: delivery.isTest,
     traceparent: delivery.traceparent,
+    // For nobody on the bus: what dies there comes back, and must then be told to who sent it.
+    agency: delivery.agency,
+    station: delivery.station,
+    receivedAt: delivery.receivedAtMs,
+    receivedCount: delivery.receivedCount,
+    directory: delivery.directoryVersion,
   };
   if (delivery.resentOf !== '') properties['resentOf'] = delivery.resentOf;
   for (const group of delivery.groups) properties[`g_${group}`] = true;

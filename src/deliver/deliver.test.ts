@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceBusClient, type ServiceBusReceivedMessage } from '@azure/service-bus';
 import fc from 'fast-check';
+import { BusClient } from '../bus/bus-client.ts';
 import type { Delivery } from '../message/delivery.ts';
 import {
   connectionString,
@@ -21,7 +22,7 @@ const config = parseEmulatorConfig({
 });
 let standIn: ServiceBus;
 let sdk: ServiceBusClient;
-let bus: TopicBus;
+let bus: Opened;
 
 before(async () => {
   standIn = await startServiceBus({ port: 0, config, messageBytesMax: 256 * 1024 });
@@ -34,8 +35,21 @@ after(async () => {
   await standIn.stop();
 });
 
-const open = (port: number, change: { timeoutMs?: number; batchBytesMax?: number } = {}): TopicBus =>
-  new TopicBus({ connectionString: connectionString(port), timeoutMs, batchBytesMax: 240 * 1024, ...change });
+type Opened = { topic(name: string): TopicSender; close(): Promise<void> };
+const defaults = { timeoutMs, batchBytesMax: 240 * 1024, linkIdleMs: 240_000, sendsMax: 256 };
+
+const open = (port: number, change: Partial<typeof defaults> = {}): Opened => {
+  const options = { ...defaults, ...change };
+  const client = clientFor(port, options.timeoutMs);
+  const topics = new TopicBus(client, options);
+  return { topic: (name) => topics.topic(name), close: () => client.close() };
+};
+
+const clientFor = (port: number, ms = timeoutMs): BusClient =>
+  new BusClient(
+    { kind: 'connection-string', connectionString: connectionString(port) },
+    { identifier: 'tenfour-test', timeoutMs: ms },
+  );
 
 const receive = async (count: number): Promise<readonly ServiceBusReceivedMessage[]> => {
   const receiver = sdk.createReceiver(topic, 'all', {
@@ -86,7 +100,7 @@ const letter = (
   body,
 });
 
-const send = (target: TopicBus, ...messages: readonly BusMessage[]): Promise<void> => {
+const send = (target: Opened, ...messages: readonly BusMessage[]): Promise<void> => {
   const sender = target.topic(topic);
   return sender.send(messages.map((message) => sender.ready(message)));
 };
@@ -181,11 +195,13 @@ test('an SDK without them gets the public array form, and a receiver sees the sa
       };
     },
   });
-  const sender = new TopicSender(client, topic, {
-    connectionString: '',
-    timeoutMs: 5000,
-    batchBytesMax: 1_000_000,
-  });
+  const { remains } = clientFor(standIn.port);
+  const options = { ...defaults, timeoutMs: 5000, batchBytesMax: 1_000_000 };
+  const sender = new TopicSender(
+    { sdk: client, remains, renew: () => Promise.resolve('unchanged'), replace: () => false },
+    topic,
+    options,
+  );
   await sender.send([
     sender.ready(letter('by-array', undefined, properties)),
     sender.ready(letter('second')),
@@ -214,7 +230,7 @@ test('a batch holds what fits, and always one', () => {
 test('what fits is counted to the byte, with any properties in front', () => {
   const groups = Object.fromEntries(Array.from({ length: 600 }, (_, n) => [`g_${String(n)}`, true]));
   const sender = (batchBytesMax: number) =>
-    new TopicSender(sdk, topic, { connectionString: '', timeoutMs, batchBytesMax });
+    new TopicSender(clientFor(standIn.port), topic, { ...defaults, batchBytesMax });
   for (const properties of [{}, groups]) {
     const first = letter('m', Buffer.alloc(500), properties);
     const ready = Array.from({ length: 40 }, () => sender(1).ready(first));
@@ -486,6 +502,11 @@ test('a delivery’s id, generation and groups become what filters and duplicate
       possibleDuplicate: true,
       isTest: true,
       traceparent: '00-00000000000000000000000000000001-0000000000000001-01',
+      agency: 'ca-dispatch',
+      station: 'ca-cad',
+      receivedAt: 1_700_000_000_000,
+      receivedCount: 7,
+      directory: 'v1',
       resentOf: 'gabc-1-0.1',
       g_CA: true,
       g_R1: true,

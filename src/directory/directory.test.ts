@@ -270,3 +270,28 @@ test('a line may name its framing; without one it has none but that of its diale
     /^lines\.json \/lines\/0\/framing must have the form/,
   );
 });
+
+test('topics.json may be left out, and says nothing new when it says what holds without it', () => {
+  const plain = loadDirectory(example);
+  const withTopics = (content: object): string => {
+    const folder = changed('directory.json', () => undefined);
+    writeFileSync(
+      join(folder, 'topics.json'),
+      JSON.stringify({ source: 'Invented for the test', ...content }),
+    );
+    return folder;
+  };
+  assert.deepEqual([plain.topics.tier, plain.topics.subscriptions], ['standard', []]);
+  const written = loadDirectory(withTopics(plain.topics));
+  assert.deepEqual([written.topics, written.version], [plain.topics, plain.version]);
+  const other = loadDirectory(withTopics({ lockSeconds: 60 }));
+  assert.deepEqual([other.topics.lockSeconds, other.topics.timeToLiveSeconds], [60, 86_400]);
+  assert.notEqual(other.version, plain.version);
+  const car = { name: 'car', topic: 'secret', codes: 'all' };
+  assert.equal(complaint(withTopics({ locks: 1 })), 'topics.json / holds a name that is not known');
+  assert.match(
+    complaint(withTopics({ subscriptions: [car] })),
+    /^topics\.json \/subscriptions\/0\/topic must be one of/,
+  );
+  assert.match(complaint(withTopics({ splitByPriority: ['gbn01'] })), /^topics\.json \/splitByPriority/);
+});

@@ -13,7 +13,11 @@ import {
   linesFile,
   type stationPolicies,
   statesFile,
+  topicsFile,
+  topicsSettings,
 } from './file-kinds.ts';
+
+const TOPICS_FILE = 'topics.json';
 
 export type Line = {
   readonly name: string;
@@ -74,6 +78,9 @@ export type Mnemonic = { readonly agency: string; readonly station: string };
 
 export type Group = { readonly code: string; readonly title: string; readonly members: readonly string[] };
 
+/** `topics.json`, every setting filled in; without the file, its defaults. */
+export type TopicsSettings = z.output<typeof topicsSettings>;
+
 export type Directory = {
   /** First 16 hex digits of SHA-256 over the canonical content: the same content has the same version anywhere. */
   readonly version: string;
@@ -87,6 +94,7 @@ export type Directory = {
   readonly mnemonics: ReadonlyMap<string, Mnemonic>;
   /** Every station that a line serves: these are the station lanes there can be, for copies and for a sender's own notices. */
   readonly stations: ReadonlyMap<string, Station>;
+  readonly topics: TopicsSettings;
 };
 
 /**
@@ -102,6 +110,7 @@ export function loadDirectory(folder: string): Directory {
   const { states } = files.json('states.json', statesFile);
   const { groups } = files.json('groups.json', groupsFile);
   const lines = files.json('lines.json', linesFile).lines.map(withOutbound);
+  const topics = topicsOf(files);
   const { gatewayOri } = head;
 
   const agencyById = uniqueMap(agencies, 'id', '/agencies', 'agencies.json', files);
@@ -119,7 +128,7 @@ export function loadDirectory(folder: string): Directory {
   checkStations(agencies, lines, files);
 
   return deepFreeze({
-    version: versionOf({ gatewayOri, agencies, states, groups, lines }),
+    version: versionOf({ gatewayOri, agencies, states, groups, lines, ...changedTopics(topics) }),
     gatewayOri,
     lines: uniqueMap(lines.map(lineOf), 'name', '/lines', 'lines.json', files),
     agencies: agencyById,
@@ -128,7 +137,20 @@ export function loadDirectory(folder: string): Directory {
     groups: uniqueMap(groups, 'code', '/groups', 'groups.json', files),
     mnemonics: mnemonicsOf(agencies, files),
     stations: stationsOf(lines),
+    topics,
   });
+}
+
+const defaultTopics: TopicsSettings = topicsSettings.parse({});
+
+function topicsOf(files: CheckedFolder): TopicsSettings {
+  if (!files.has(TOPICS_FILE)) return defaultTopics;
+  return topicsSettings.parse(files.json(TOPICS_FILE, topicsFile));
+}
+
+/** A file that says what holds without it changes no version. */
+function changedTopics(topics: TopicsSettings): { topics?: TopicsSettings } {
+  return canonical(topics) === canonical(defaultTopics) ? {} : { topics };
 }
 
 function stateOf({ code, title, system, service }: z.output<typeof statesFile>['states'][number]): State {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { topicNames } from '../message/delivery.ts';
 
 /** The files of a directory folder. Which agencies, lines, states and groups there are, and what each line may do. */
 const schemaLink = z.string().optional().describe('Lets editors check this file; ignored by the switch');
@@ -154,6 +155,73 @@ export const linesFile = z
   })
   .meta({ title: 'lines.json: lines and what each may do' });
 
+const seconds = z.int().min(1).max(1_000_000_000);
+const code = z.string().regex(/^[A-Z][A-Z0-9]{1,8}$/);
+
+/** Optional. What of it the bus can take is in src/topology/limits.ts: it depends on the tier. */
+export const topicsFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    tier: z.enum(['standard', 'premium']).default('standard').describe('Tier of the Service Bus namespace'),
+    timeToLiveSeconds: seconds
+      .default(86_400)
+      .describe('How long a subscription keeps a message; default a day'),
+    allTimeToLiveSeconds: seconds
+      .optional()
+      .describe(
+        'Gives each topic the subscription `all`, which gets every message and keeps it so long; default: there is none. Only where it is read: unread, it fills the topic',
+      ),
+    duplicateWindowSeconds: seconds
+      .default(3600)
+      .describe('How long a topic remembers message ids, so that a repeat is swallowed; default an hour'),
+    lockSeconds: seconds
+      .default(30)
+      .describe('How long a receiver may hold a message before it is given again'),
+    deliveryCountMax: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .default(10)
+      .describe('Times a message is given before it is a dead letter of its subscription'),
+    topicMegabytesMax: z.int().min(1).max(1_000_000).default(5120).describe('Size at which a topic is full'),
+    messageKilobytesMax: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('Largest message; premium tier only; default: what the namespace takes'),
+    subscriptionPer: z
+      .enum(['destination', 'agency'])
+      .default('destination')
+      .describe('Point to point: one subscription each ORI, mnemonic and state, or one each agency'),
+    splitByPriority: z
+      .union([z.literal('all'), z.array(code).max(10_000)])
+      .default([])
+      .describe('Groups and states with two subscriptions, urgent and routine, in place of one'),
+    subscriptions: z
+      .array(
+        z.strictObject({
+          name: z.string().min(1).max(260).describe('Lower case, not one of those that the switch makes'),
+          topic: z.enum(topicNames),
+          codes: z
+            .union([z.literal('all'), z.array(code).min(1).max(10_000)])
+            .describe('ORIs, mnemonics and states on point-to-point, groups and states on broadcast, or all'),
+          priority: z
+            .enum(['urgent', 'routine'])
+            .optional()
+            .describe('Only messages of this priority; default both'),
+        }),
+      )
+      .max(10_000)
+      .default([])
+      .describe('Further ones, for a car or a program of its own'),
+  })
+  .meta({ title: 'topics.json: topics and subscriptions on the bus' });
+
+/** What the file says, without where it is from; takes the file's content, too. */
+export const topicsSettings = z.object(topicsFile.omit({ $schema: true, source: true }).shape);
+
 /** File name under protocols/format/ to schema. */
 export const directoryFileKinds = {
   directory: directoryFile,
@@ -161,4 +229,5 @@ export const directoryFileKinds = {
   states: statesFile,
   groups: groupsFile,
   lines: linesFile,
+  topics: topicsFile,
 } as const;

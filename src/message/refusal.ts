@@ -2,7 +2,7 @@ import type { RefusalCode } from './codes.ts';
 
 /**
  * The sender's doing: expected, returned, never thrown. It says where, never what: no field's value is in it.
- * `offset` and `length` point into the frame; `field` is a field code or header part; `limit` the bound that was passed.
+ * `offset` and `length` point into the frame; `field` is a field code, a header part, or a subscription; `limit` the bound that was passed.
  */
 export type Refusal = {
   readonly code: RefusalCode;

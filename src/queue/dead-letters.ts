@@ -17,7 +17,13 @@ export type DeadLetter = {
   readonly code: string;
   readonly diedAtMs: number;
   readonly entry: Buffer;
+  /** Where on the bus it died; empty when it never got there. */
+  readonly subscription: string;
+  readonly body: BodyState;
 };
+
+/** How a letter's body is kept: as every delivery's is; as it was on the bus, for no key here opens it; or not at all. */
+export type BodyState = 'sealed' | 'jwe' | 'none';
 
 /** Reads dead letters and puts them back on their lanes (design 5.7). */
 export class DeadLetters {
@@ -47,18 +53,27 @@ export class DeadLetters {
     return reply.map(([id, flat]) => readLetter(id.toString('latin1'), flat));
   }
 
-  /** Moves letters back in one step with the page that says so; false when one of them is gone meanwhile. */
+  /**
+   * Moves letters back in one step with the page that says so; false when one of them is gone meanwhile. `merged`: letters that are
+   * copies of one that goes back, so that they have no entry of their own.
+   */
   async redrive<R>(
     lanes: OwnedLanes<R>,
     letters: readonly DeadLetter[],
     entries: readonly LaneEntries[],
     records: readonly R[],
+    merged = 0,
   ): Promise<boolean> {
     const call: { keys: string[]; args: ScriptArgument[] } = { keys: [], args: [] };
     const count = pushLanes(entries, this.#keys, [], call);
     const keys = [this.#keys.dead, ...call.keys];
-    const args = [letters.length, count, 0, ...letters.map(({ id }) => id), ...call.args];
+    const args = [letters.length, count, merged, ...letters.map(({ id }) => id), ...call.args];
     return (await lanes.write(redriveScript, records, { keys, args })) === 'OK';
+  }
+
+  /** Takes off letters that are copies of one that went back. Answers how many were there. */
+  async remove(ids: readonly string[]): Promise<number> {
+    return ids.length === 0 ? 0 : this.#redis.xdel(this.#keys.dead, ...ids);
   }
 }
 
@@ -77,5 +92,10 @@ const readLetter = (id: string, flat: readonly Buffer[]): DeadLetter => {
     code: text('code'),
     diedAtMs: Number(text('t')),
     entry: fields.get('e') ?? Buffer.alloc(0),
+    subscription: text('sub'),
+    body: bodyOf(text('body')),
   };
 };
+
+/** Letters that never left have no such field. */
+const bodyOf = (text: string): BodyState => (text === 'jwe' || text === 'none' ? text : 'sealed');

@@ -23,6 +23,10 @@ export type SlotKeys = {
   body(messageId: string): string;
   /** What a station sent with a control field, in one span of time. */
   resends(station: string, span: number): string;
+  /** What came back from the bus in one span of time, and whose sender was told. */
+  returned(span: number): string;
+  /** How far a topic's messages were seen to arrive. */
+  sampled(topic: string): string;
 };
 
 export type Bell = keyof SlotKeys['bells'];
@@ -42,4 +46,6 @@ export const slotKeys = (slot: string): SlotKeys => ({
   laneMeta: (lane) => `{${slot}}:lane:${lane}:m`,
   body: (messageId) => `{${slot}}:body:${messageId}`,
   resends: (station, span) => `{${slot}}:resends:${station}:${String(span)}`,
+  returned: (span) => `{${slot}}:returned:${String(span)}`,
+  sampled: (topic) => `{${slot}}:sampled:${topic}`,
 });

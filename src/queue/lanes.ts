@@ -68,14 +68,14 @@ export class OwnedLanes<R> extends LaneLeases {
   }
 
   /**
-   * One call of the expire or redrive script, between turns: `records` become its page, `call` is what follows the page's keys and
-   * arguments. STALE: something had moved, and nothing was written.
+   * One call of the expire, redrive, return or sample script, between turns: `records` become its page, `call` is what follows the page's
+   * keys and arguments. STALE: something had moved; DEAD_FULL: no room for a dead letter; nothing was written then.
    */
   write(
     script: string,
     records: readonly R[],
     call: { readonly keys: readonly string[]; readonly args: readonly ScriptArgument[] },
-  ): Promise<'OK' | 'STALE'> {
+  ): Promise<'OK' | 'STALE' | 'DEAD_FULL'> {
     return new Promise((resolve, reject) => {
       this.#others.push(() => this.#write(script, records, call).then(resolve, reject));
       this.#start();
@@ -86,7 +86,7 @@ export class OwnedLanes<R> extends LaneLeases {
     script: string,
     records: readonly R[],
     { keys, args }: { readonly keys: readonly string[]; readonly args: readonly ScriptArgument[] },
-  ): Promise<'OK' | 'STALE'> {
+  ): Promise<'OK' | 'STALE' | 'DEAD_FULL'> {
     const page = this.#build(records);
     const reply = await this.#connection.run(
       script,
@@ -95,7 +95,7 @@ export class OwnedLanes<R> extends LaneLeases {
     );
     const word = String(reply[0]);
     if (word === 'OK') this.#commit(page);
-    if (word === 'OK' || word === 'STALE') return word;
+    if (word === 'OK' || word === 'STALE' || word === 'DEAD_FULL') return word;
     throw refused('lane script', reply);
   }
 

@@ -17,7 +17,7 @@ export type {
   WriterName,
 } from './batch.ts';
 export { BodyStore } from './body-store.ts';
-export { DeadLetters, type DeadLetter } from './dead-letters.ts';
+export { type BodyState, DeadLetters, type DeadLetter } from './dead-letters.ts';
 export { Doorbell } from './doorbell.ts';
 export { type DecodedEntry, decodeEntry, encodeEntry, isBodyShared } from './entry.ts';
 export { type LaneEntries, LaneEntryList, type NewEntry } from './lane-entries.ts';
@@ -26,6 +26,8 @@ export { OwnedLanes } from './lanes.ts';
 export { imbalance, type LaneCounts, readLane } from './ledger.ts';
 export { Overdue, type OverdueEntry } from './overdue.ts';
 export { PageStream } from './page-stream.ts';
+export { type ReturnedLetter, ReturnedLetters } from './returned-letters.ts';
+export { SampledBooks } from './sampled-books.ts';
 export { ServerClock } from './server-clock.ts';
 export type { ClassSettlement, Settlement, Take } from './settle-call.ts';
 export { type LaneLook, SlotLook, type SlotSight } from './slot-look.ts';

@@ -53,9 +53,11 @@ export class SlotReader {
     return [...new Set([...topicNames, ...known.toSorted()])];
   }
 
-  async lane(lane: string): Promise<LaneCounts & { readonly imbalance: number }> {
+  /** `returned`: of the delivered, how many came back from the topic. */
+  async lane(lane: string): Promise<LaneCounts & { readonly imbalance: number; readonly returned: number }> {
     const counts = await readLane(this.#redis, this.#keys, lane);
-    return { ...counts, imbalance: imbalance(counts) };
+    const returned = await this.#redis.hget(this.#keys.laneMeta(lane), 'returned');
+    return { ...counts, returned: Number(returned ?? 0), imbalance: imbalance(counts) };
   }
 
   close(): void {

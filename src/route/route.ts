@@ -7,6 +7,9 @@ import type { Outcome, Refusal } from '../message/refusal.ts';
 import { expand, type Reached } from './expand.ts';
 import { broadcastPlans, singlePlans } from './plans.ts';
 
+/** What the topics have subscriptions for: destinations of point-to-point messages, codes of broadcasts. */
+export type Reach = { readonly destinations: ReadonlySet<string>; readonly groups: ReadonlySet<string> };
+
 /**
  * Turns what the sender wrote into deliveries, all or none: one unknown destination refuses the message, naming each.
  *
@@ -16,12 +19,16 @@ import { broadcastPlans, singlePlans } from './plans.ts';
  * through its region gets one copy (domain sheet 3.5). Last come the stations a broadcast reaches, one plan each with the
  * codes that reached it. `fromStation`, the sending line's, gets no copy of its own broadcast. What a network hands on to
  * nobody but itself is refused: sent back, it would come again.
+ *
+ * `reach`: what the topics' subscriptions get. What would go to a topic and be nobody's there is refused, also when it would reach
+ * stations, and a region or all points when one of its codes has nobody. Undefined: everything has somebody.
  */
 export function route(
   message: ValidMessage,
   directory: Directory,
   dialect: Dialect,
   fromStation: string,
+  reach?: Reach,
 ): Outcome<readonly DeliveryPlan[]> {
   const key = dialect.keys.get(message.messageKey);
   const sender = directory.stations.get(fromStation)?.agency;
@@ -43,6 +50,12 @@ export function route(
       continue;
     }
     const isToMany = key !== undefined && kind !== undefined && isBroadcast(key, kind);
+    if (reach !== undefined && !reached.every((one) => hasSubscription(one, isToMany, reach, directory))) {
+      const length = isImplied ? message.messageKey.length : text.length;
+      const code = 'ROUTE_DESTINATION_NO_SUBSCRIPTION';
+      refusals.push({ code, field: 'destination', offset, length });
+      continue;
+    }
     for (const one of reached) {
       if (isToMany) toMany.set(one.code, one.agencies);
       else single.set(one.code, one);
@@ -54,4 +67,16 @@ export function route(
     agencies.flatMap((agency) => singlePlans(code, agency, directory, station)),
   ).flat();
   return { ok: true, value: [...plans, ...broadcastPlans(toMany, directory, fromStation)] };
+}
+
+/** Of one, only what goes to the topic needs somebody there; a broadcast always goes. */
+function hasSubscription(
+  { code, agencies }: Reached,
+  isToMany: boolean,
+  { destinations, groups }: Reach,
+  directory: Directory,
+): boolean {
+  if (isToMany) return groups.has(code);
+  const isByStation = agencies.every((id) => directory.agencies.get(id)?.delivery === 'station');
+  return isByStation || destinations.has(code);
 }

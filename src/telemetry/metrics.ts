@@ -63,10 +63,71 @@ export class Metrics {
     'lane',
     'code',
   ]);
+  readonly busCircuit = this.#gauge('tenfour_bus_circuit', '0 closed, 1 half open, 2 open', ['lane']);
+  readonly busSplits = this.#counter(
+    'tenfour_bus_splits_total',
+    'batches sent in halves to find the message they were refused for',
+    ['lane'],
+  );
+  readonly busThrottled = this.#counter('tenfour_bus_throttled_total', 'sends the bus was too busy for', [
+    'lane',
+  ]);
+  readonly busThrottleSeconds = this.#counter(
+    'tenfour_bus_throttle_seconds_total',
+    'time waited because the bus was busy',
+    ['lane'],
+  );
+  readonly busLinks = this.#counter('tenfour_bus_links_total', 'links opened, by why', ['lane', 'what']);
+  readonly busMute = this.#counter(
+    'tenfour_bus_mute_connections_total',
+    'connections dropped because they said nothing while an answer was due',
+    ['lane'],
+  );
+  readonly busRenewals = this.#counter(
+    'tenfour_bus_access_read_total',
+    'times the access to the bus was read again, by what came of it',
+    ['outcome'],
+  );
+  readonly busBatchesOut = this.#gauge('tenfour_bus_batches_out', 'batches out to the bus', []);
   readonly deliverSeconds = this.#histogram(
     'tenfour_deliver_seconds',
     'accepted to settled by the bus',
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5, 60],
+  );
+  readonly busReturned = this.#counter(
+    'tenfour_bus_returned_total',
+    'messages that died on a topic’s subscriptions and came back',
+    ['lane', 'code'],
+  );
+  readonly collectRoundSeconds = this.#gauge(
+    'tenfour_collect_round_seconds',
+    'how long the last round over all dead-letter queues took',
+    [],
+  );
+  readonly collectAbsent = this.#gauge(
+    'tenfour_collect_absent_subscriptions',
+    'dead-letter queues that could not be read in the last round',
+    [],
+  );
+  readonly collectHolding = this.#gauge(
+    'tenfour_collect_holding',
+    '1 while what died on the bus is left there',
+    [],
+  );
+  readonly busSampled = this.#counter(
+    'tenfour_bus_sampled_total',
+    'lane numbers looked for on a topic, by what was found',
+    ['lane', 'outcome'],
+  );
+  readonly busSampleOpen = this.#gauge(
+    'tenfour_bus_sample_open',
+    'lane numbers sent and not yet seen on the topic',
+    ['lane'],
+  );
+  readonly busSampleEmpty = this.#gauge(
+    'tenfour_bus_sample_empty_seconds',
+    'unix time at which a topic’s sample was last read to its end, at first that of the start',
+    ['lane'],
   );
   readonly recordedPages = this.#counter('tenfour_recorded_pages_total', 'pages on the recorder’s disk', []);
   readonly recordedBytes = this.#counter('tenfour_recorded_bytes_total', 'bytes on the recorder’s disk', []);

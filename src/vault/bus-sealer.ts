@@ -1,6 +1,6 @@
 import { createCipheriv, createSecretKey, randomFillSync, type KeyObject } from 'node:crypto';
 import { Fault } from '../message/codes.ts';
-import { readBusKeyFile, type BusKeyFile } from './key-file.ts';
+import { keyFileStamp, readBusKeyFile, type BusKeyFile } from './key-file.ts';
 import { Nonces } from './nonces.ts';
 
 const cipherName = 'aes-256-gcm';
@@ -28,21 +28,56 @@ type Recipient = {
  * Written by hand, for it runs for every delivery; the tests open every form with the jose library.
  */
 export class BusSealer {
-  readonly #recipients: ReadonlyMap<string, Recipient>;
+  readonly #path: string;
   readonly #nonces = new Nonces();
   readonly #contentKey = Buffer.alloc(contentKeyBytes);
+  #stamp: string | undefined;
+  #file: BusKeyFile;
+  /** When the next key's time comes. */
+  #nextAtMs = Infinity;
+  #recipients: ReadonlyMap<string, Recipient> = new Map();
 
-  private constructor(file: BusKeyFile) {
-    this.#recipients = new Map(
-      file.keys
-        .toSorted((a, b) => a.epoch - b.epoch)
-        .map(({ owner, epoch, k }) => [owner, recipient(owner, epoch, k)]),
-    );
+  private constructor(path: string) {
+    this.#path = path;
+    this.#stamp = keyFileStamp(path);
+    this.#file = readBusKeyFile(path);
+    this.#choose(Date.now());
   }
 
-  /** Reads the key file (docs/keys.md); the highest epoch of an owner seals. */
+  /** Reads the key file (docs/keys.md); of an owner the highest epoch seals whose time has come. Throws CONFIG_INVALID. */
   static fromKeyFile(path: string): BusSealer {
-    return new BusSealer(readBusKeyFile(path));
+    return new BusSealer(path);
+  }
+
+  /**
+   * Takes up a key file that changed, and keys whose time has come by `nowMs`; looks at the file's times only, unless they are others.
+   * Throws CONFIG_INVALID as long as the file is not valid, and goes on with the keys it has.
+   */
+  refresh(nowMs: number): void {
+    const stamp = keyFileStamp(this.#path);
+    const isSame = stamp !== undefined && stamp === this.#stamp;
+    // Thousands of keys are not made anew every few seconds for nothing.
+    if (isSame && nowMs < this.#nextAtMs) return;
+    try {
+      if (!isSame) this.#file = readBusKeyFile(this.#path);
+      this.#stamp = stamp;
+    } finally {
+      this.#choose(nowMs);
+    }
+  }
+
+  #choose(nowMs: number): void {
+    const from = ({ activeFrom }: BusKeyFile['keys'][number]) =>
+      activeFrom === undefined ? -Infinity : Date.parse(activeFrom);
+    const active = this.#file.keys.filter((key) => from(key) <= nowMs);
+    this.#nextAtMs = this.#file.keys
+      .map(from)
+      .reduce((next, at) => (at > nowMs && at < next ? at : next), Infinity);
+    this.#recipients = new Map(
+      active
+        .toSorted((a, b) => a.epoch - b.epoch)
+        .map((key) => [key.owner, recipient(key.owner, key.epoch, key.k)]),
+    );
   }
 
   /** Seals `body` so that each of `recipients` (agency or group ids) can open it. Throws VAULT_KEY_MISSING. */

@@ -4,6 +4,7 @@ import type { Directory, Line } from '../directory/directory.ts';
 import type { AcceptLimits, Queue } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Reach } from '../topology/reach.ts';
 import type { Fingerprints } from '../vault/fingerprints.ts';
 import type { StorageVault } from '../vault/vault.ts';
 import type { Stations } from './stations.ts';
@@ -15,6 +16,8 @@ export type InboundParts = {
   /** By line name, the dialect as it is spoken there. */
   readonly lineDialects: ReadonlyMap<string, Dialect>;
   readonly lines: readonly Line[];
+  /** What the bus has subscriptions for; undefined: for everything, nobody said otherwise. */
+  readonly reach?: Reach | undefined;
   readonly queue: Queue;
   readonly vault: StorageVault;
   readonly fingerprints: Fingerprints;

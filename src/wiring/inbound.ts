@@ -192,7 +192,7 @@ export class Inbound implements SessionEvents {
   }
 
   #advance(conversation: Conversation): void {
-    const { metrics, directory } = this.#parts;
+    const { metrics, directory, reach } = this.#parts;
     const line = conversation.line.name;
     let frames = 0;
     for (let event = conversation.next(); event !== undefined; event = conversation.next()) {
@@ -200,7 +200,7 @@ export class Inbound implements SessionEvents {
       const nowMs = Date.now();
       if (event.kind === 'frame') {
         frames += 1;
-        this.#offer(readFrame(event, conversation, directory, nowMs));
+        this.#offer(readFrame(event, conversation, directory, nowMs, reach));
         continue;
       }
       metrics.frames.inc({ line, outcome: 'fault' });

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { createSigningKey, HeadSigner } from '../audit/signing.ts';
 import { Fault } from '../message/codes.ts';
+import { BusOpener } from '../vault/bus-opener.ts';
 import { BusSealer } from '../vault/bus-sealer.ts';
 import { Fingerprints } from '../vault/fingerprints.ts';
 import { readPrivateFile } from '../vault/key-file.ts';
@@ -38,6 +39,10 @@ export class KeysFolder {
 
   busSealer(): BusSealer {
     return BusSealer.fromKeyFile(this.busFile);
+  }
+
+  busOpener(): BusOpener {
+    return BusOpener.fromKeyFile(this.busFile);
   }
 
   signer(): HeadSigner {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ServiceBusClient, type ServiceBusReceivedMessage } from '@azure/service-bus';
+import { BusClient } from '../bus/bus-client.ts';
 import { type ReadyMessage, TopicSender } from '../deliver/deliver.ts';
 import { BodyStore, type OwnedLanes, ServerClock } from '../queue/queue.ts';
 import { until } from '../queue/slot-under-test.ts';
@@ -12,6 +13,8 @@ import {
   startServiceBus,
 } from '../simulate/service-bus/service-bus.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { BusRecords } from './bus-records.ts';
+import { BusReport } from './bus-report.ts';
 import { LaneDrive } from './lane-drive.ts';
 import { type LaneRecord, openLanes } from './lane-record.ts';
 import { LaneReport } from './lane-report.ts';
@@ -32,7 +35,7 @@ const sender = 'ca-dispatch-cad';
 const senderLane = `station.${sender}`;
 let slot: Slot;
 let bus: ServiceBus;
-let client: ServiceBusClient;
+let client: BusClient;
 const benches: Bench[] = [];
 
 const entities = (...topics: readonly string[]) =>
@@ -53,9 +56,10 @@ after(() => slot.close());
 beforeEach(async () => {
   await slot.clean();
   bus = await startBus(0, topicLane);
-  client = new ServiceBusClient(connectionString(bus.port), {
-    retryOptions: { maxRetries: 0, timeoutInMs: 2000 },
-  });
+  client = new BusClient(
+    { kind: 'connection-string', connectionString: connectionString(bus.port) },
+    { identifier: 'tenfour-test', timeoutMs: 2000 },
+  );
 });
 afterEach(async () => {
   for (const bench of benches.splice(0)) await bench.stop();
@@ -96,22 +100,24 @@ class Bench {
   private constructor(writer: Writer, strike: FaultySender['strike'], takeMax: number) {
     const { BUS_TIMEOUT_MS: timeoutMs } = config;
     this.sender = new FaultySender(client, topicLane, {
-      connectionString: '',
       timeoutMs,
       batchBytesMax: 240 * 1024,
+      linkIdleMs: 240_000,
     });
     this.sender.strike = strike;
     const clock = new ServerClock(() => undefined);
     const { queue, vault, keys } = slot;
     const lanes: OwnedLanes<LaneRecord> = openLanes(config, queue, writer, clock);
     const log = keptLog(this.events);
-    const report = new LaneReport(topicLane, log, new Metrics());
+    const metrics = new Metrics();
+    const report = new LaneReport(topicLane, log, metrics);
+    const busReport = new BusReport(topicLane, log, metrics, new BusRecords());
     const bodies = new BodyStore(queue.side, queue.keys);
     this.drive = new LaneDrive<ReadyMessage>({
       lane: topicLane,
       lanes,
       parcels: new ParcelMaker(vault, bodies, loadForTopic(keys.busSealer(), this.sender)),
-      way: new TopicWay({ lanes, sender: this.sender, report, config }),
+      way: new TopicWay({ lanes, sender: this.sender, report, busReport, config }),
       notices: slot.notices(writer.name.writer),
       clock,
       report,
@@ -223,8 +229,17 @@ test('a bus that is gone holds the lane; what was on its way then says that it m
   await accept(1);
   await drained();
   assert.deepEqual(seqs(await received()), [1]);
-  await bus.stop();
+  // The bus takes it and never says so: it is on its way when the bus goes.
+  const url = `http://127.0.0.1:${String(bus.controlPort)}/fault?silent=1`;
+  assert.equal((await fetch(url, { method: 'POST' })).status, 200);
+  let isOut = false;
+  bench.sender.strike = () => {
+    isOut = true;
+    return undefined;
+  };
   await accept(2);
+  await until('on its way', () => isOut);
+  await bus.stop();
   await until('holding', () => bench.events.includes('lane.holding DELIVER_LINK'));
   bus = await startBus(port, topicLane);
   await accept(3);

@@ -189,7 +189,8 @@ export class LaneDrive<C> {
     this.#hasLingered = false;
     const takes = this.#isStopping ? [] : hand.takes();
     const nowMs = Date.now();
-    report.settled(done, nowMs);
+    const noted = report.settled(done, nowMs);
+    if (noted !== undefined) await noted;
     const settlement = done.length === 0 ? undefined : settlementOf(lane, done, notices, nowMs);
     const { waiting, taken } = await lanes.turn(owned, settlement, takes);
     const bodies = await parcels.sharedBodies(taken);

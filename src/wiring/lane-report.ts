@@ -7,14 +7,19 @@ import type { Fate, Parcel } from './parcel.ts';
 /** What keeps a lane from going on; `busCode` is what the far end called it, empty for a station. */
 type Trouble = Pick<BusFault, 'busCode'> & { readonly code: string };
 
+type OnSettled = (parcels: readonly Parcel<unknown>[], nowMs: number) => Promise<unknown> | undefined;
+
 /** What one lane shows of itself: metrics of all it does, log events only of what is out of the ordinary. */
 export class LaneReport {
   readonly #lane: string;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  readonly #onSettled: OnSettled | undefined;
   #isHolding = false;
 
-  constructor(lane: string, log: Log, metrics: Metrics) {
+  /** `onSettled` hears of what the lane is done with, just before it is settled, and may have that wait. */
+  constructor(lane: string, log: Log, metrics: Metrics, onSettled?: OnSettled) {
+    this.#onSettled = onSettled;
     this.#lane = lane;
     this.#log = log;
     this.#metrics = metrics;
@@ -50,8 +55,10 @@ export class LaneReport {
     this.#setHolding(false);
   }
 
-  settled<C>(parcels: readonly Parcel<C>[], nowMs: number): void {
-    if (parcels.length === 0) return;
+  /** Resolves when they may be settled; undefined: at once. */
+  settled<C>(parcels: readonly Parcel<C>[], nowMs: number): Promise<unknown> | undefined {
+    if (parcels.length === 0) return undefined;
+    const noted = this.#onSettled?.(parcels, nowMs);
     const lane = this.#lane;
     const counts = new Map<DeliveryOutcome, number>();
     for (const { fate, delivery } of parcels) {
@@ -63,6 +70,7 @@ export class LaneReport {
     }
     for (const [outcome, count] of counts) this.#metrics.delivered.inc({ lane, outcome }, count);
     this.#metrics.lastProgress.set({ link: lane }, nowMs / 1000);
+    return noted;
   }
 
   #dead(deliveryId: string, fate: Fate | undefined): void {

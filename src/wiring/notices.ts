@@ -2,6 +2,7 @@ import { refusalText } from '../acknowledge/acknowledge.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { RefusalCode } from '../message/codes.ts';
 import { type Delivery, type LaneName, type PriorityClass, stationLane } from '../message/delivery.ts';
+import type { Refusal } from '../message/refusal.ts';
 import { parse } from '../parse/parse.ts';
 import { encodeEntry, type NewEntry } from '../queue/queue.ts';
 import type { StorageVault } from '../vault/vault.ts';
@@ -47,13 +48,21 @@ export class Notices {
     return this.make(delivery, sealed, code, nowMs);
   }
 
-  make(delivery: Delivery, sealed: Buffer | undefined, code: RefusalCode, nowMs: number): Notice | undefined {
+  /** `where` it failed, when the sender can make something of it: the name of a subscription. */
+  make(
+    delivery: Delivery,
+    sealed: Buffer | undefined,
+    code: RefusalCode,
+    nowMs: number,
+    where?: string,
+  ): Notice | undefined {
     const dialect = this.#parts.dialects.get(delivery.dialect);
     if (delivery.isNotice || delivery.station === '' || dialect === undefined) return undefined;
     this.#made += 1;
     const messageId = `${this.#parts.writer}-${String(this.#made)}`;
     const { agency } = delivery;
-    const text = this.#text(delivery, sealed, code, dialect);
+    const refusal: Refusal = where === undefined ? { code } : { code, field: where };
+    const text = this.#text(delivery, sealed, refusal, dialect);
     const hour = Math.floor(nowMs / HOUR_MS);
     const body = this.#parts.vault.seal(text, { agency, messageId, hour });
     const notice = this.#delivery(delivery, messageId, nowMs);
@@ -79,7 +88,7 @@ export class Notices {
   }
 
   /** A body that does not open is not quoted; its sender is told all the same. */
-  #text(delivery: Delivery, sealed: Buffer | undefined, code: RefusalCode, dialect: Dialect): Buffer {
+  #text(delivery: Delivery, sealed: Buffer | undefined, refusal: Refusal, dialect: Dialect): Buffer {
     let bytes: Buffer = Buffer.alloc(0);
     try {
       const { agency, messageId } = delivery;
@@ -90,7 +99,7 @@ export class Notices {
     const parsed = parse({ kind: 'frame', bytes }, dialect);
     const message = parsed.ok ? parsed.value : undefined;
     return refusalText(
-      { bytes, message, refusals: [{ code }] },
+      { bytes, message, refusals: [refusal] },
       this.#parts.gatewayOri,
       dialect,
       new Date(delivery.receivedAtMs),

@@ -2,13 +2,19 @@ import type { Config } from '../config/config.ts';
 import { redisUrl } from '../config/redis-url.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { BusClient } from '../bus/bus-client.ts';
 import { type ReadyMessage, TopicBus } from '../deliver/deliver.ts';
 import { stationLane, topicNames } from '../message/delivery.ts';
 import { BodyStore, Doorbell, type OwnedLanes, type Queue, ServerClock, TimedWork } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Topology } from '../topology/topology.ts';
+import type { BusOpener } from '../vault/bus-opener.ts';
 import type { BusSealer } from '../vault/bus-sealer.ts';
 import type { StorageVault } from '../vault/vault.ts';
+import { BusRecords } from './bus-records.ts';
+import { BusReport } from './bus-report.ts';
+import { Collecting } from './collecting.ts';
 import { Expiry } from './expiry.ts';
 import { LaneDrive } from './lane-drive.ts';
 import { closeChain, type LaneRecord, openLanes, signHeadIfDue } from './lane-record.ts';
@@ -25,13 +31,20 @@ export type OutboundParts = {
   readonly queue: Queue;
   readonly vault: StorageVault;
   readonly busSealer: BusSealer;
-  readonly connectionString: string;
+  readonly busOpener: BusOpener;
+  readonly topology: Topology;
+  /** The process's one client; whoever made it closes it. */
+  readonly bus: BusClient;
   readonly writer: Writer;
   readonly log: Log;
   readonly metrics: Metrics;
 };
 
-type TopicLane = { readonly drive: LaneDrive<ReadyMessage>; readonly way: TopicWay };
+type TopicLane = {
+  readonly drive: LaneDrive<ReadyMessage>;
+  readonly way: TopicWay;
+  readonly busReport: BusReport;
+};
 
 const BELL_MS = 1000;
 const SWEEP_MS = 1000;
@@ -45,23 +58,22 @@ const BATCHES_HELD = 3;
 export class Outbound {
   readonly #parts: OutboundParts;
   readonly #bus: TopicBus;
+  readonly #busRecords = new BusRecords();
   readonly #clock: ServerClock;
   readonly #lanes: OwnedLanes<LaneRecord>;
   readonly #topics: ReadonlyMap<string, TopicLane>;
   readonly #expiry: Expiry;
+  readonly #collecting: Collecting;
   #timed: TimedWork | undefined;
   #runs: readonly Promise<void>[] = [];
   #renewals: NodeJS.Timeout | undefined;
   #isStopping = false;
+  #isRecordingBus = false;
 
   constructor(parts: OutboundParts) {
     this.#parts = parts;
     const { config, queue, writer, vault, directory, dialects, log, metrics } = parts;
-    this.#bus = new TopicBus({
-      connectionString: parts.connectionString,
-      timeoutMs: config.BUS_TIMEOUT_MS,
-      batchBytesMax: config.BUS_BATCH_BYTES_MAX,
-    });
+    this.#bus = this.#topicBus();
     this.#clock = new ServerClock((jumpMs) => {
       log.event('clock.jumped', { jumpMs });
     });
@@ -79,16 +91,47 @@ export class Outbound {
     for (const station of directory.stations.keys())
       metrics.delivered.inc({ lane: stationLane(station), outcome: 'expired' }, 0);
     this.#topics = new Map(topicNames.map((lane) => [lane, this.#topicLane(lane, notices)]));
+    this.#collecting = new Collecting({
+      ...parts,
+      opener: parts.busOpener,
+      lanes: this.#lanes,
+      notices,
+      writer: writer.name.writer,
+      isOwner: (topic) => !this.#isStopping && this.#topics.get(topic)?.drive.owned !== undefined,
+      tokenOf: (topic) => this.#topics.get(topic)?.drive.owned?.token,
+    });
+  }
+
+  #topicBus(): TopicBus {
+    const { bus, config, metrics } = this.#parts;
+    const options = {
+      timeoutMs: config.BUS_TIMEOUT_MS,
+      batchBytesMax: config.BUS_BATCH_BYTES_MAX,
+      linkIdleMs: config.BUS_LINK_IDLE_MS,
+      sendsMax: config.BUS_SENDS_MAX,
+    };
+    return new TopicBus(bus, options, {
+      link: (topic, why) => this.#topics.get(topic)?.busReport.link(why),
+      mute: (topic) => this.#topics.get(topic)?.busReport.mute(),
+      renewal: (topic, outcome) => this.#topics.get(topic)?.busReport.renewal(outcome),
+      out: (count) => {
+        metrics.busBatchesOut.set(count);
+      },
+    });
   }
 
   #topicLane(lane: string, notices: Notices): TopicLane {
     const { config, vault, queue, busSealer, log, metrics } = this.#parts;
     const sender = this.#bus.topic(lane);
-    const report = new LaneReport(lane, log, metrics);
+    const report = new LaneReport(lane, log, metrics, (parcels, nowMs) =>
+      this.#collecting.settled(lane, parcels, nowMs),
+    );
+    const busReport = new BusReport(lane, log, metrics, this.#busRecords);
     const way = new TopicWay({
       lanes: this.#lanes,
       sender,
       report,
+      busReport,
       config,
       retryLater: (ms) => {
         this.#timed?.retryLater(lane, ms);
@@ -108,7 +151,7 @@ export class Outbound {
       classMax: config.TAKE_MESSAGES_MAX * BATCHES_HELD,
       sweepMs: SWEEP_MS,
     });
-    return { drive, way };
+    return { drive, way, busReport };
   }
 
   /** Opens the chain and starts every lane. `onFault` is called once, if a lane ends by a fault no retry mends. */
@@ -144,8 +187,10 @@ export class Outbound {
       // Redis may be away: the next turn of each lane finds out, and the lease runs meanwhile.
       this.#renew().catch(() => undefined);
       signHeadIfDue(this.#parts.writer, this.#lanes).catch(onFault);
+      this.#recordBus().catch(onFault);
       this.#showTimed();
     }, config.LEASE_MS / 3);
+    this.#collecting.start(onFault);
     void this.#listenToBell();
   }
 
@@ -167,6 +212,21 @@ export class Outbound {
   async #renew(): Promise<void> {
     // A lane that was lost meets the fence at its next turn and says so.
     await this.#lanes.renew(this.#drives.flatMap(({ owned }) => (owned === undefined ? [] : [owned])));
+  }
+
+  /** While Redis is away the one page that is on its way is enough: what comes meanwhile is counted. */
+  async #recordBus(): Promise<void> {
+    if (this.#isRecordingBus) return;
+    this.#isRecordingBus = true;
+    try {
+      await this.#appendBus(this.#busRecords.take(Date.now()));
+    } finally {
+      this.#isRecordingBus = false;
+    }
+  }
+
+  async #appendBus(due: ReturnType<BusRecords['take']>): Promise<void> {
+    if (due.length > 0) await this.#lanes.append(due.map((record) => ({ record })));
   }
 
   #showTimed(): void {
@@ -193,7 +253,8 @@ export class Outbound {
     await Promise.all(this.#runs);
     clearInterval(this.#renewals);
     await this.#timed?.close();
+    await this.#collecting.stop();
+    await this.#appendBus(this.#busRecords.take(Date.now(), true));
     await closeChain(this.#parts.writer, this.#lanes);
-    await this.#bus.close();
   }
 }

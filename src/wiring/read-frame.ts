@@ -6,6 +6,7 @@ import type { Message } from '../message/message.ts';
 import type { Refusal } from '../message/refusal.ts';
 import { parse } from '../parse/parse.ts';
 import { route } from '../route/route.ts';
+import type { Reach } from '../topology/reach.ts';
 import { validate } from '../validate/validate.ts';
 import type { Conversation } from './conversation.ts';
 import type { FrameItem } from './inbound-item.ts';
@@ -22,6 +23,7 @@ export const readFrame = (
   from: Conversation,
   directory: Directory,
   nowMs: number,
+  reach?: Reach,
 ): FrameItem => {
   const startedAt = performance.now();
   const sinceUs = (): number => Math.round((performance.now() - startedAt) * 1000);
@@ -60,7 +62,7 @@ export const readFrame = (
   const validated = sinceUs();
   const checked = { parse: parsed, authorize: authorized, validate: validated };
   if (!valid.ok) return item(read.value, valid.refusals, [], checked);
-  const routed = route(valid.value, directory, dialect, line.station);
+  const routed = route(valid.value, directory, dialect, line.station, reach);
   const stamps = { parse: parsed, authorize: authorized, validate: validated, route: sinceUs() };
   if (!routed.ok) return item(valid.value, routed.refusals, [], stamps);
   return item(valid.value, [], routed.value, stamps);

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { redisUrl } from '../config/redis-url.ts';
+import type { FaultCode } from '../message/codes.ts';
 import { isStationLane, type LaneName, topicNames } from '../message/delivery.ts';
 import {
   type DeadLetter,
@@ -17,12 +18,15 @@ import { Writer } from './writer.ts';
 
 /** Letters that are put back in one step. */
 const BATCH = 64;
+const REMEMBERED_MAX = 100_000;
 const ROLE = 'redrive';
 
 export type RedriveResult = {
   readonly redriven: number;
-  /** Letters that cannot be read, or whose lane's name is none: they stay. */
+  /** Letters that cannot be put back: they stay. */
   readonly left: number;
+  /** Why, by code, where that is known; absent when it is of none. */
+  readonly refused?: Readonly<Record<string, number>>;
 };
 
 /** Puts dead letters back on their lanes (design 5.7), in a chain of its own; each batch is one step, so it may be cut off anywhere. */
@@ -32,6 +36,9 @@ export class Redrive {
   readonly #writer: Writer;
   readonly #letters: DeadLetters;
   readonly #by: string;
+  readonly #refused = new Map<string, number>();
+  /** What goes back to a topic goes to all its subscriptions: copies that died on several of them go back once. By MessageId. */
+  readonly #back = new Set<string>();
 
   private constructor(queue: Queue, lanes: OwnedLanes<LaneRecord>, writer: Writer, by: string) {
     this.#queue = queue;
@@ -80,27 +87,59 @@ export class Redrive {
       if (batch.length === BATCH) await flush();
     }
     if (batch.length > 0) await flush();
-    return { redriven, left };
+    return {
+      redriven,
+      left,
+      ...(this.#refused.size === 0 ? {} : { refused: Object.fromEntries(this.#refused) }),
+    };
   }
 
   async #batch(letters: readonly DeadLetter[]): Promise<number> {
     const entries = new LaneEntryList();
     const records: LaneRecord[] = [];
     const able: DeadLetter[] = [];
+    const copies = new Set<string>();
+    const gone: string[] = [];
+    let merged = 0;
     for (const letter of letters) {
       const renewed = renew(letter, this.#by, Date.now());
-      if (renewed === undefined) continue;
+      if (typeof renewed === 'string') {
+        this.#refused.set(renewed, (this.#refused.get(renewed) ?? 0) + 1);
+        continue;
+      }
+      if (letter.subscription !== '' && this.#back.has(renewed.record.mid)) {
+        gone.push(letter.id);
+        continue;
+      }
       able.push(letter);
+      if (letter.subscription !== '' && copies.has(renewed.record.mid)) {
+        merged += 1;
+        continue;
+      }
+      copies.add(renewed.record.mid);
       entries.add(renewed.lane, letter.priorityClass, { bytes: renewed.entry, ttlMs: 0 });
       records.push({ record: renewed.record });
     }
-    if (able.length === 0) return 0;
-    if (await this.#letters.redrive(this.#lanes, able, entries.all, records)) return able.length;
+    const removed = await this.#letters.remove(gone);
+    if (able.length === 0) return removed;
+    if (await this.#letters.redrive(this.#lanes, able, entries.all, records, merged)) {
+      this.#remember(copies);
+      return removed + able.length;
+    }
     // One of them is gone: singly, so that it holds up nobody else.
-    if (able.length === 1) return 0;
-    let done = 0;
+    if (able.length === 1) return removed;
+    let done = removed;
     for (const letter of able) done += await this.#batch([letter]);
     return done;
+  }
+
+  /** What is forgotten goes back again with the same MessageId: the bus drops it, or its receivers are told by `resentOf`. */
+  #remember(mids: ReadonlySet<string>): void {
+    for (const mid of mids) this.#back.add(mid);
+    for (const mid of this.#back) {
+      if (this.#back.size <= REMEMBERED_MAX) break;
+      this.#back.delete(mid);
+    }
   }
 
   async close(): Promise<void> {
@@ -109,10 +148,14 @@ export class Redrive {
   }
 }
 
-/** The same delivery, a generation on: the bus lets it through, and the receiver can tell (design 6.2). */
+/**
+ * The same delivery, a generation on: the bus lets it through, and the receiver can tell (design 6.2). Or the code of why it cannot go: its
+ * body is not there, or is one that no key here opens.
+ */
 const renew = (letter: DeadLetter, by: string, nowMs: number) => {
-  const { lane, priorityClass } = letter;
-  if (!isLane(lane)) return undefined;
+  const { lane, priorityClass, body } = letter;
+  if (body !== 'sealed') return 'COLLECT_BODY_SEALED' satisfies FaultCode;
+  if (!isLane(lane)) return 'SCRIPT_REFUSED' satisfies FaultCode;
   try {
     const { delivery, sealed } = decodeEntry(letter.entry);
     const { deliveryId } = delivery;
@@ -131,7 +174,7 @@ const renew = (letter: DeadLetter, by: string, nowMs: number) => {
     };
     return { lane, entry, record };
   } catch {
-    return undefined;
+    return 'SCRIPT_REFUSED' satisfies FaultCode;
   }
 };
 

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { type Dialect, loadDialect, loadFramings } from '../dialect/dialect.ts';
 import { type Directory, type Line, loadDirectory } from '../directory/directory.ts';
 import { Fault } from '../message/codes.ts';
+import { KeyWatch } from '../vault/key-watch.ts';
+import { openBus } from './bus-access.ts';
 import { Inbound } from './inbound.ts';
 import { KeysFolder } from './keys-folder.ts';
 import { checkFramings, lineDialectsOf } from './line-dialects.ts';
@@ -11,6 +12,7 @@ import { Outbound } from './outbound.ts';
 import { type Role, RoleProcess } from './process.ts';
 import { startRecording } from './recording.ts';
 import { Stations } from './stations.ts';
+import { reachInForce, topologyInForce } from './topology-in-force.ts';
 import { startBoard } from './watch-role.ts';
 import { Writer } from './writer.ts';
 
@@ -53,7 +55,11 @@ const startGateway = async (config: Config): Promise<Role> => {
   const parts = { config, directory, queue, vault, log, metrics };
   // What goes out to stations is settled beside the accepting, so it has a chain of its own.
   const stations = new Stations({ ...parts, dialects, writer: await openWriter('stations') });
-  const inbound = new Inbound({ ...parts, lines, lineDialects, fingerprints, stations, writer }, shared.fail);
+  const reach = reachInForce(config, directory, log);
+  const inbound = new Inbound(
+    { ...parts, lines, lineDialects, fingerprints, stations, writer, reach },
+    shared.fail,
+  );
   shared.reasons = () => inbound.reasons;
   await stations.start(shared.fail);
   const linePorts = await inbound.start();
@@ -78,7 +84,8 @@ const startCourier = async (config: Config): Promise<Role> => {
   const dialects = loadDialects(config.PROTOCOLS, [...directory.lines.values()]);
   const keys = new KeysFolder(config.KEYS);
   const [vault, busSealer, signer] = [keys.vault(), keys.busSealer(), keys.signer()];
-  const connectionString = readSecret(config.BUS_FILE);
+  const busOpener = keys.busOpener();
+  const bus = await openBus(config, 'tenfour-courier');
   const opsPort = await shared.serve();
   const queue = await shared.openQueue();
   const writer = await Writer.open(queue, 'courier', config.INSTANCE, VERSION, signer, config.HEAD_MS);
@@ -90,12 +97,17 @@ const startCourier = async (config: Config): Promise<Role> => {
     queue,
     vault,
     busSealer,
-    connectionString,
+    busOpener,
+    topology: topologyInForce(config, directory),
+    bus,
     writer,
     log,
     metrics,
   });
   shared.reasons = () => outbound.reasons;
+  const keyWatch = new KeyWatch([busSealer, busOpener], (code) => {
+    log.event('keys.broken', { code });
+  });
   await outbound.start(shared.fail);
   started(shared, 'courier', config, writer, opsPort, directory.version);
   return {
@@ -104,7 +116,9 @@ const startCourier = async (config: Config): Promise<Role> => {
     failed: shared.failed,
     drain: async () => {
       log.event('process.draining', { role: 'courier' });
+      keyWatch.close();
       await outbound.drain();
+      await bus.close();
       queue.close();
       await shared.close();
     },
@@ -165,11 +179,3 @@ const loadDialects = (folder: string, lines: readonly Line[]): ReadonlyMap<strin
   new Map(
     [...new Set(lines.map(({ dialect }) => dialect))].map((name) => [name, loadDialect(join(folder, name))]),
   );
-
-const readSecret = (path: string): string => {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (cause) {
-    throw new Fault('CONFIG_INVALID', 'TENFOUR_BUS_FILE cannot be read', { cause });
-  }
-};

@@ -89,6 +89,9 @@ export class HopsSeen {
       case 'notice':
         this.#after('notice', messageOf(record.of), record.t, record.lane, record.code);
         return;
+      case 'returned':
+        if (record.d !== '') this.#after('returned', messageOf(record.d), record.t, record.lane, record.code);
+        return;
       case 'redrive':
         this.#broadcast(messageOf(record.d))?.redriven(record.d);
         this.#after('redriven', messageOf(record.d), record.t, record.lane, undefined);

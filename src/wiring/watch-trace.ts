@@ -157,6 +157,8 @@ const barsOf = (traced: TracedRecord, startedAt: number, waitsFrom: number): rea
     }
     case 'notice':
       return [moment('notice', record.lane, record.t, record.code)];
+    case 'returned':
+      return [moment('returned', record.lane, record.t, `${record.code} on ${record.sub}`)];
     case 'redrive':
       return [moment('redriven', record.lane, record.t, `generation ${String(record.generation)}`)];
     default:

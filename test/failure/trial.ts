@@ -15,6 +15,7 @@ export const shortTimes = {
   TENFOUR_HEAD_MS: '500',
   TENFOUR_ATTEMPT_TIMEOUT_MS: '1000',
   TENFOUR_BUS_TIMEOUT_MS: '2000',
+  TENFOUR_BUS_THROTTLE_MS: '1000',
   TENFOUR_HOLD_BACKOFF_MS_MAX: '300',
 } as const;
 
@@ -35,12 +36,16 @@ export type Ledger = {
  * that failed stays, for whoever has to find out why.
  */
 export async function withSite(
-  options: Omit<SiteOptions, 'folder' | 'busConfig'> & { readonly isRepeatSwallowed?: boolean },
+  options: Omit<SiteOptions, 'folder' | 'busConfig'> & {
+    readonly isRepeatSwallowed?: boolean;
+    /** How long the bus waits for a settlement that was lost; ISO 8601. The example's when absent. */
+    readonly lockDuration?: string;
+  },
   work: (site: Site) => Promise<void>,
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tenfour-trial-'));
-  const { isRepeatSwallowed = true, ...rest } = options;
-  const busConfig = writeBusConfig(folder, isRepeatSwallowed);
+  const { isRepeatSwallowed = true, lockDuration, ...rest } = options;
+  const busConfig = writeBusConfig(folder, isRepeatSwallowed, lockDuration);
   const site = await Site.start({ ...rest, busConfig, folder: join(folder, 'site') });
   try {
     await work(site);
@@ -59,13 +64,16 @@ export async function withSite(
  * The example's topics with their `all` subscription alone: the others would fill up unread. Without duplicate detection a repeat that
  * the switch sends reaches the reader, and must bear its mark.
  */
-function writeBusConfig(folder: string, isRepeatSwallowed: boolean): string {
-  type Topic = { Properties: Record<string, unknown>; Subscriptions: { Name: string }[] };
+function writeBusConfig(folder: string, isRepeatSwallowed: boolean, lockDuration?: string): string {
+  type Options = Record<string, unknown>;
+  type Topic = { Properties: Options; Subscriptions: { Name: string; Properties: Options }[] };
   type File = { UserConfig: { Namespaces: { Topics: Topic[] }[] } };
   const file = JSON.parse(readFileSync(exampleBus, 'utf8')) as File;
   for (const topic of file.UserConfig.Namespaces.flatMap(({ Topics }) => Topics)) {
     topic.Subscriptions = topic.Subscriptions.filter(({ Name }) => Name === 'all');
     topic.Properties['RequiresDuplicateDetection'] = isRepeatSwallowed;
+    for (const { Properties } of topic.Subscriptions)
+      if (lockDuration !== undefined) Properties['LockDuration'] = lockDuration;
   }
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'bus.json');

@@ -8,12 +8,27 @@ import type { Message } from '../../src/message/message.ts';
 import type { Outcome, Refusal } from '../../src/message/refusal.ts';
 import { parse } from '../../src/parse/parse.ts';
 import { route } from '../../src/route/route.ts';
+import { type Reach, reachOf } from '../../src/topology/reach.ts';
+import { deriveTopology } from '../../src/topology/topology.ts';
 import { validate } from '../../src/validate/validate.ts';
 
 /** What became of one frame, as the goldens write it down. */
 export type Travelled =
   | { readonly message: object; readonly deliveries: readonly DeliveryPlan[] }
   | { readonly refusals: readonly Refusal[] };
+
+/** A group that is in the sample directory, and whose subscription nobody has put on the bus yet. */
+const notApplied = 'GBN09';
+const reaches = new WeakMap<Directory, Reach>();
+
+function reachIn(directory: Directory): Reach {
+  const known = reaches.get(directory);
+  if (known !== undefined) return known;
+  const { destinations, groups } = reachOf(deriveTopology(directory));
+  const reach = { destinations, groups: new Set([...groups].filter((code) => code !== notApplied)) };
+  reaches.set(directory, reach);
+  return reach;
+}
 
 /** Chunks through the pure rooms, frame to route; the line ends after the last chunk and its frame clock runs out. */
 export function travel(
@@ -43,7 +58,9 @@ function travelFrame(frame: Frame, line: Line, dialect: Dialect, directory: Dire
     then(parsed, (message) => authorize(message, line, dialect)),
     (permitted) => validate(permitted, dialect),
   );
-  const routed = then(valid, (message) => route(message, directory, dialect, line.station));
+  const routed = then(valid, (message) =>
+    route(message, directory, dialect, line.station, reachIn(directory)),
+  );
   if (!parsed.ok) return { refusals: parsed.refusals };
   if (!routed.ok) return { refusals: routed.refusals };
   return { message: written(parsed.value, dialect), deliveries: routed.value };

@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { exampleSeats } from '../../simulate/mdt/mdt-fleet.ts';
 import type { SiteOptions } from '../../simulate/site/site.ts';
 import { officerSafetyKey } from './traffic.ts';
 
@@ -39,12 +40,14 @@ const copyProtocols = (from: string, to: string): string => {
   return to;
 };
 
-/** The example's topics without the subscriptions that keep everything: nobody reads them here, and the traffic has no end. */
+/** The example's topics with the subscriptions that the fleet reads: others would fill up, and the traffic has no end. */
 const copyBusConfig = (from: string, to: string): string => {
-  type File = { UserConfig: { Namespaces: { Topics: { Subscriptions: { Name: string }[] }[] }[] } };
+  type Topic = { Name: string; Subscriptions: { Name: string }[] };
+  type File = { UserConfig: { Namespaces: { Topics: Topic[] }[] } };
   const file = JSON.parse(readFileSync(from, 'utf8')) as File;
+  const read = new Set(exampleSeats.map(({ topic, subscription }) => `${topic}/${subscription}`));
   for (const topic of file.UserConfig.Namespaces.flatMap(({ Topics }) => Topics))
-    topic.Subscriptions = topic.Subscriptions.filter(({ Name }) => Name !== 'all');
+    topic.Subscriptions = topic.Subscriptions.filter(({ Name }) => read.has(`${topic.Name}/${Name}`));
   writeFileSync(to, JSON.stringify(file));
   return to;
 };

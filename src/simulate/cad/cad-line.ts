@@ -24,7 +24,7 @@ export type CadOptions = {
 
 const GATEWAY_ORI = 'CAGWY0000';
 /** Statuses of notices: what became of an earlier message. Any other says no to the frame just sent. */
-const NOTICE = /^\.7[345]\. /m;
+const NOTICE = /^\.7[3458]\. /m;
 const SENT_COUNT = /^[^\r\n]*\r\n[^\r\n]*\r\n\S+ \S+ (\d{5})/;
 const QUIET_MS = 25;
 const ANSWER_MS_MAX = 15_000;

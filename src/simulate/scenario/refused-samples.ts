@@ -27,6 +27,8 @@ export const refusedSamples = (protocols: string): readonly RefusedSample[] => {
       // Good frames inside a refused sample would be deliveries nobody expects.
       if (sample.accepted > 0) return [];
       const found = sample.refusals.map(({ code }) => code);
+      // These are refused for what a bus lacks, and a site of ours lacks nothing.
+      if (found.includes('ROUTE_DESTINATION_NO_SUBSCRIPTION')) return [];
       const faults = found.filter((code) => code.startsWith('FRAME_') && code !== 'FRAME_FAULTS_TOO_MANY');
       const isCutOff = found.includes('FRAME_INCOMPLETE');
       return [

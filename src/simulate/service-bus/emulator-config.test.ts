@@ -30,8 +30,8 @@ test('reads the county-099 entities with their durations in milliseconds', async
   assert.deepEqual(
     topics.map(({ Name, Subscriptions }) => [Name, Subscriptions.length]),
     [
-      ['point-to-point', 9],
-      ['broadcast', 7],
+      ['point-to-point', 15],
+      ['broadcast', 10],
     ],
   );
   for (const { Properties, Subscriptions } of topics) {

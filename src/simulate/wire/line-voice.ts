@@ -25,7 +25,7 @@ export type Heard =
   | { readonly kind: 'delivery'; readonly message: Delivered };
 
 /** Statuses of notices: what became of an earlier message. Any other says no to the frame just sent. */
-const noticeStatus = /^\.7[345]\. /;
+const noticeStatus = /^\.7[3458]\. /;
 
 type Party = { readonly dialect: Dialect; readonly gatewayOri: string; readonly ori: string };
 
