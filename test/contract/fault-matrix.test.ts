@@ -12,7 +12,7 @@ import { type Cell, type Result, runCell, type Way, ways } from './fault-cells.t
 
 /**
  * Every fault of the stand-in against every way the product uses the bus: messages flow, the fault strikes, and they must flow again, with
- * none lost. Cells run beside each other: each has a topic and a connection of its own.
+ * none lost. Cells of a way run beside each other: each has a topic and a connection of its own.
  */
 type Row = { readonly name: string; readonly orders: readonly FaultOrder[]; readonly ways?: readonly Way[] };
 
@@ -120,7 +120,11 @@ after(async () => {
 const results = new Map<Cell, Result>();
 
 test('after every fault messages flow again, for senders, receivers and sessions, and none is lost', async (t) => {
-  await Promise.all(cells.map(async (cell) => results.set(cell, await runCell(bus, cell, steady))));
+  for (const way of ways) {
+    // One way after the other: all at once would measure how fast this process makes 79 connections anew.
+    const of = cells.filter((cell) => cell.way === way);
+    await Promise.all(of.map(async (cell) => results.set(cell, await runCell(bus, cell, steady))));
+  }
   bus.clearFaults();
   check(t, cells);
 });
