@@ -17,19 +17,19 @@ export function authorize(message: Message, line: Line, dialect: Dialect): Outco
 }
 
 function firstRefusal(message: Message, line: Line, dialect: Dialect): Refusal | undefined {
-  const { messageKey, originatingOri } = message;
-  if (message.isRelayed && !isUpstream(line))
-    return { code: 'AUTHORIZE_NOT_UPSTREAM', field: 'key', offset: 0 };
+  const { messageKey, keyOffset, originatingOri, oriOffset } = message;
+  const atKey = { field: 'key', offset: keyOffset };
+  if (message.isRelayed && !isUpstream(line)) return { code: 'AUTHORIZE_NOT_UPSTREAM', ...atKey };
   const key = dialect.keys.get(messageKey);
-  if (key === undefined) return { code: 'AUTHORIZE_MESSAGE_KEY_UNKNOWN', field: 'key', offset: 0 };
+  if (key === undefined) return { code: 'AUTHORIZE_MESSAGE_KEY_UNKNOWN', ...atKey };
   // What the network says of itself comes from the network, whatever the line may send (domain sheet 3.2 [S4]).
   const isTheirs = key.kind === 'status' && !isUpstream(line);
   if (isTheirs || (line.keys !== 'all' && !line.keys.has(messageKey))) {
-    return { code: 'AUTHORIZE_MESSAGE_KEY', field: 'key', offset: 0 };
+    return { code: 'AUTHORIZE_MESSAGE_KEY', ...atKey };
   }
   // The ORI in a text is a claim; the line is what we know (domain sheet 10.3).
   if (!mayOriginate(line, originatingOri)) {
-    return { code: 'AUTHORIZE_ORI_NOT_ON_LINE', field: 'ori', offset: messageKey.length + 1 };
+    return { code: 'AUTHORIZE_ORI_NOT_ON_LINE', field: 'ori', offset: oriOffset };
   }
   return destinationRefusal(message, key, line, dialect);
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { Fault } from '../message/codes.ts';
+import { confidences } from './definitions.ts';
 
 type FileFault = 'DIALECT_INVALID' | 'DIRECTORY_INVALID';
 
@@ -75,6 +76,10 @@ export class CheckedFolder {
       const cells = line.split('\t');
       if (cells.length !== columns.length || cells.some((cell) => cell.trim() === '')) {
         throw this.fault(file, `/${String(at + 2)}`, `must have ${String(columns.length)} filled cells`);
+      }
+      const sure = columns.indexOf('confidence' as C);
+      if (sure !== -1 && !(confidences as readonly string[]).includes(cells[sure] ?? '')) {
+        throw this.fault(file, `/${String(at + 2)}`, `must have a confidence of ${confidences.join(', ')}`);
       }
       return Object.fromEntries(columns.map((column, cell) => [column, cells[cell] ?? ''])) as Record<
         C,

@@ -2,6 +2,13 @@ import type { PriorityClass } from '../message/delivery.ts';
 import type { Destination } from '../message/message.ts';
 import type { Framing } from './framing.ts';
 
+/** How sure we are of what a file or row says: of its weakest part. `read`: it stands in a published source. */
+export const confidences = ['read', 'well-known', 'convention', 'uncertain'] as const;
+export type Confidence = (typeof confidences)[number];
+
+/** How a message is written: header parts between periods, NCIC's reference first, or an XML document. */
+export const headerForms = ['dotted', 'ncic', 'xml'] as const;
+
 /** `state`: any two-letter code, a service of the network too; `mnemonic`: one station, by the name its network gave it. */
 export const destinationKinds = ['ori', 'state', 'region', 'mnemonic', 'group', 'all-points'] as const;
 export type DestinationKind = (typeof destinationKinds)[number];
@@ -78,7 +85,7 @@ export type FieldDefinition = {
 };
 
 export type HeaderForm = {
-  readonly form: 'dotted';
+  readonly form: (typeof headerForms)[number];
   readonly messageKey: { readonly lengthMin: number; readonly lengthMax: number };
   readonly originatingOri: string;
   /** Bound of what parse reads; how many a key allows is authorize's question. */

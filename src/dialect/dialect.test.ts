@@ -156,18 +156,18 @@ test('says which row of a table is wrong, and which file is missing or no JSON',
   const folder = changed('framing.json', () => undefined);
   writeFileSync(
     join(folder, 'regions.tsv'),
-    'region\tstates\tsource\nH1\tNV\tmade up\nNEVADA\tNV\tmade up\n',
+    'region\tstates\tconfidence\tsource\nH1\tNV\tconvention\tmade up\nNEVADA\tNV\tconvention\tmade up\n',
   );
   assert.match(complaint(folder), /^regions\.tsv \/3 has a region code/);
-  writeFileSync(join(folder, 'regions.tsv'), 'region\tstates\tsource\nH1\tNV\t\n');
-  assert.match(complaint(folder), /^regions\.tsv \/2 must have 3 filled cells/);
+  writeFileSync(join(folder, 'regions.tsv'), 'region\tstates\tconfidence\tsource\nH1\tNV\tconvention\t\n');
+  assert.match(complaint(folder), /^regions\.tsv \/2 must have 4 filled cells/);
   writeFileSync(join(folder, 'framing.json'), '{ "kind": SECRET');
   assert.equal(complaint(folder), 'framing.json / is not JSON');
   rmSync(join(folder, 'framing.json'));
   assert.equal(complaint(folder), 'framing.json / cannot be read');
 });
 
-test('every file says where it was read: JSON in `source`, tables in a column of that name', () => {
+test('every file says where it was read: JSON in `source`, tables in a column of that name; and how sure that is', () => {
   const files = readdirSync(protocols, { recursive: true, encoding: 'utf8' }).filter(
     (file) => /\.(json|tsv)$/.test(file) && !/(^|\/)(format|samples)\//.test(file),
   );
@@ -183,6 +183,9 @@ test('every file says where it was read: JSON in `source`, tables in a column of
     const at = columns.split('\t').indexOf('source');
     assert.notEqual(at, -1, file);
     for (const row of rows) assert.ok((row.split('\t')[at] ?? '').length > 3, file);
+    const sureAt = columns.split('\t').indexOf('confidence');
+    for (const row of rows)
+      assert.match(row.split('\t')[sureAt] ?? '', /^(read|well-known|convention|uncertain)$/, file);
   }
   const withoutSource = changed('message-keys/RQ.json', (file) => delete file['source']);
   assert.match(complaint(withoutSource), /RQ\.json \/source/);
@@ -258,7 +261,10 @@ test('a relayed form that could not be read is refused', () => {
 
 test('a table that no field names is refused: whatever it was meant for, it does not do it', () => {
   const folder = changed('framing.json', () => undefined);
-  writeFileSync(join(folder, 'codes/sexes.tsv'), 'code\tmeaning\tsource\nM\tmale\tmade up\n');
+  writeFileSync(
+    join(folder, 'codes/sexes.tsv'),
+    'code\tmeaning\tconfidence\tsource\nM\tmale\tconvention\tmade up\n',
+  );
   assert.equal(complaint(folder), 'codes/sexes.tsv / is a table that no field names');
 });
 
@@ -283,6 +289,7 @@ test('a dialect made of files alone is read and checked, with no code of its own
       name: 'state-zz',
       title: 'A state that does not exist',
       source: 'Invented by this test',
+      confidence: 'convention',
       header: {
         form: 'dotted',
         messageKey: { lengthMin: 4, lengthMax: 4 },
@@ -307,6 +314,7 @@ test('a dialect made of files alone is read and checked, with no code of its own
     }),
     'framing.json': JSON.stringify({
       source: 'Invented by this test',
+      confidence: 'convention',
       kind: 'stx-etx',
       frameBytesMax: 64,
       frameFaultsMax: 1,
@@ -315,6 +323,7 @@ test('a dialect made of files alone is read and checked, with no code of its own
       key: 'TREE',
       title: 'Tree in the road',
       source: 'Invented by this test',
+      confidence: 'convention',
       kind: 'inquiry',
       priorityClass: 1,
       body: 'fields',
@@ -327,6 +336,7 @@ test('a dialect made of files alone is read and checked, with no code of its own
         KND: {
           title: 'Kind of tree',
           source: 'Invented by this test',
+          confidence: 'convention',
           lengthMin: 1,
           lengthMax: 3,
           characters: 'letters',
@@ -335,8 +345,8 @@ test('a dialect made of files alone is read and checked, with no code of its own
         },
       },
     }),
-    'codes/trees.tsv': 'code\tmeaning\tsource\nOAK\tOak\tInvented by this test\n',
-    'regions.tsv': 'region\tstates\tsource\n',
+    'codes/trees.tsv': 'code\tmeaning\tconfidence\tsource\nOAK\tOak\tconvention\tInvented by this test\n',
+    'regions.tsv': 'region\tstates\tconfidence\tsource\n',
   };
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });

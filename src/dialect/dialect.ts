@@ -26,6 +26,7 @@ export type {
 } from './definitions.ts';
 export { byteClass, classAt, digit, letter, lineEnd, matchesPicture, printable } from './characters.ts';
 export { destinationKindOf, isBroadcast, isNetworkCode } from './destinations.ts';
+export { valueOf } from './field-value.ts';
 export { priorityClassOf } from './priority.ts';
 export { clockValues, renderForm } from './form.ts';
 export type { Clocks, FormValues } from './form.ts';
@@ -82,6 +83,6 @@ function destinationForms(shapes: z.output<typeof dialectFile>['destinations']):
 }
 
 function readRegions(layers: Layers): ReadonlyMap<string, readonly string[]> {
-  const rows = layers.table('regions.tsv', ['region', 'states', 'source']);
+  const rows = layers.table('regions.tsv', ['region', 'states', 'confidence', 'source']);
   return new Map(rows.map(({ region, states }) => [region, states.split(' ')]));
 }

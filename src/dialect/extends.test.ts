@@ -18,7 +18,8 @@ cpSync(join(import.meta.dirname, '../../protocols/nlets-legacy'), join(protocols
 });
 const base = loadDialect(join(protocols, 'nlets-legacy'));
 const source = 'Invented by this test';
-const invented = { title: 'Invented', source };
+const confidence = 'convention';
+const invented = { title: 'Invented', source, confidence };
 
 type Files = Readonly<Record<string, object | string>>;
 
@@ -46,7 +47,15 @@ function complaint(folder: string): string {
   return 'loaded';
 }
 
-const plate = { title: 'Plate', source, lengthMin: 1, lengthMax: 4, characters: 'letters', sensitive: true };
+const plate = {
+  title: 'Plate',
+  source,
+  confidence,
+  lengthMin: 1,
+  lengthMax: 4,
+  characters: 'letters',
+  sensitive: true,
+};
 const treeKey = {
   key: 'ZZQ',
   ...invented,
@@ -57,7 +66,9 @@ const treeKey = {
   required: ['LIC'],
 };
 const table = (...rows: string[]) =>
-  ['code\tmeaning\tsource', ...rows.map((row) => `${row}\tx\t${source}`), ''].join('\n');
+  ['code\tmeaning\tconfidence\tsource', ...rows.map((row) => `${row}\tx\tconvention\t${source}`), ''].join(
+    '\n',
+  );
 
 /** What a body of a key to NV is refused with, by codes. */
 function answer(dialect: Dialect, key: string, body: string): string {
@@ -159,8 +170,8 @@ test('tables, regions and framing replace the file of their name, whole', () => 
       {},
       {
         'codes/sex.tsv': table('Z'),
-        'regions.tsv': `region\tstates\tsource\nK1\tNV OR\t${source}\n`,
-        'framing.json': { source, kind: 'stx-etx', frameBytesMax: 64, frameFaultsMax: 1 },
+        'regions.tsv': `region\tstates\tconfidence\tsource\nK1\tNV OR\tconvention\t${source}\n`,
+        'framing.json': { source, confidence, kind: 'stx-etx', frameBytesMax: 64, frameFaultsMax: 1 },
       },
     ),
   );
@@ -216,8 +227,8 @@ test('what is wrong with the other dialect alone is told of the other one’s fi
     '../broken-zz/message-keys/ZZQ.json / names a field fields.json lacks',
   );
   assert.equal(
-    broken({}, { 'codes/sex.tsv': 'code\tmeaning\tsource\nZ\tx\n' }),
-    '../broken-zz/codes/sex.tsv /2 must have 3 filled cells',
+    broken({}, { 'codes/sex.tsv': 'code\tmeaning\tconfidence\tsource\nZ\tx\n' }),
+    '../broken-zz/codes/sex.tsv /2 must have 4 filled cells',
   );
   // What comes on top does not mend it: it would be wrong under its own name.
   assert.match(complaint(child({ ...on, body: { fieldsMax: 9 } })), /^\.\.\/broken-zz\//);
@@ -248,7 +259,7 @@ test('where this dialect no longer fits the other, its own file is told, not the
     [{ without: ['RR'] }, {}, 'dialect.json /without/0 is what answers message-keys/RQ.json'],
     [
       { destinations: { region: null } },
-      { 'regions.tsv': 'region\tstates\tsource\n' },
+      { 'regions.tsv': 'region\tstates\tconfidence\tsource\n' },
       'dialect.json /destinations/region is a kind that message-keys/AM.json names',
     ],
     [

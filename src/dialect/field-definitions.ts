@@ -21,7 +21,8 @@ export function fieldDefinition(code: string, entry: FieldEntry, layers: Layers)
   const allowed = Array.from(byteClass, (of) => (of & classesOf[entry.characters]) !== 0);
   for (const extra of Buffer.from(entry.also ?? '', 'latin1')) allowed[extra] = true;
   const table =
-    entry.codeTable && layers.table(`codes/${entry.codeTable}.tsv`, ['code', 'meaning', 'source']);
+    entry.codeTable &&
+    layers.table(`codes/${entry.codeTable}.tsv`, ['code', 'meaning', 'confidence', 'source']);
   return {
     code,
     title: entry.title,

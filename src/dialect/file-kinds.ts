@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { destinationKinds, keyKinds } from './definitions.ts';
+import { confidences, destinationKinds, headerForms, keyKinds } from './definitions.ts';
 import { framingFile } from './framing-file.ts';
 
 /**
@@ -14,6 +14,11 @@ export const source = z
   .string()
   .min(3)
   .describe('Where this was read: manual, section, edition, and how sure we are');
+export const confidence = z
+  .enum(confidences)
+  .describe(
+    'How sure we are of the weakest thing said here: read in a source, well-known in the field, our own convention, uncertain',
+  );
 export const title = z.string().min(1).max(120);
 const picture = z
   .string()
@@ -40,7 +45,14 @@ const headerPlaceholders = [
   'control',
 ] as const;
 const answerPlaceholders = ['gatewayOri', ...headerPlaceholders, 'status', 'original', 'messageId'] as const;
-const outputPlaceholders = ['messageKey', ...headerPlaceholders, 'destination', 'possibleDuplicate'] as const;
+const outputPlaceholders = [
+  'messageKey',
+  ...headerPlaceholders,
+  'destination',
+  'possibleDuplicate',
+  'notCarried',
+  'body',
+] as const;
 const relayedPlaceholders = ['messageKey', ...headerPlaceholders, 'destination'] as const;
 export type Placeholder = (typeof answerPlaceholders)[number] | (typeof outputPlaceholders)[number];
 
@@ -69,11 +81,12 @@ export const dialectFile = z
     name: dialectName,
     title,
     source,
+    confidence,
     header: z.strictObject({
       form: z
-        .literal('dotted')
+        .enum(headerForms)
         .describe(
-          'KEY.ORI.DESTINATION.[*CONTROL.]TXT body; KEY.ORI.body for a key with implied destinations',
+          'dotted: KEY.ORI.DESTINATION.[*CONTROL.]TXT body, KEY.ORI.body for a key with implied destinations; ncic: LEAD and reference.KEY.ORI.body; xml: a document, as xml.json says',
         ),
       messageKey: z.strictObject({
         lengthMin: z.int().min(1).max(5),
@@ -124,6 +137,7 @@ export const dialectFile = z
 export const fieldFile = z.strictObject({
   title,
   source,
+  confidence,
   lengthMin: z.int().min(1).max(1000),
   lengthMax: z.int().min(1).max(1000),
   characters: z.enum(['letters', 'digits', 'letters-digits', 'text']),
@@ -165,6 +179,7 @@ export const messageKeyFile = z
     key: keyCode,
     title,
     source,
+    confidence,
     kind: z.enum(keyKinds),
     priorityClass,
     priorityByField: z

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { confidences } from './definitions.ts';
 import { countableMax, type Framing } from './framing.ts';
 
 const limits = {
@@ -12,6 +13,7 @@ const limits = {
 const head = {
   $schema: z.string().optional().describe('Lets editors check this file; ignored by the switch'),
   source: z.string().min(3).describe('Where this was read: manual, section, edition, and how sure we are'),
+  confidence: z.enum(confidences).describe('How sure we are of the weakest thing said here'),
 };
 const kind = z.literal('length-prefix').describe('The content’s length, then the content');
 const countsSelf = z.boolean().describe('Whether the number counts its own bytes too');

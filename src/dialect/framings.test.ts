@@ -11,7 +11,12 @@ after(() => {
   rmSync(work, { recursive: true });
 });
 
-const head = { source: 'Invented for this test', frameBytesMax: 9000, frameFaultsMax: 20 };
+const head = {
+  source: 'Invented for this test',
+  confidence: 'convention',
+  frameBytesMax: 9000,
+  frameFaultsMax: 20,
+};
 const digits = { ...head, kind: 'length-prefix', encoding: 'ascii', width: 4, countsSelf: false };
 const binary = { ...digits, encoding: 'binary', endian: 'big' };
 const delimited = { ...head, kind: 'delimiter', delimiter: '\x04' };

@@ -1,6 +1,7 @@
 import type { PriorityClass } from '../message/delivery.ts';
 import type { Message } from '../message/message.ts';
 import type { Dialect } from './definitions.ts';
+import { valueOf } from './field-value.ts';
 
 /** A key unknown to the dialect travels with administrative traffic: it neither overtakes nor starves. */
 const classOfUnknownKey = 4;
@@ -11,10 +12,7 @@ export function priorityClassOf(message: Message, dialect: Dialect): PriorityCla
   if (key === undefined) return classOfUnknownKey;
   const { priorityByField } = key;
   if (priorityByField === undefined) return key.priorityClass;
-  for (const { code, offset, length } of message.fields) {
-    if (code !== priorityByField.field) continue;
-    const value = message.bytes.toString('latin1', offset, offset + length).toUpperCase();
-    return priorityByField.classes.get(value) ?? key.priorityClass;
-  }
-  return key.priorityClass;
+  const deciding = message.fields.find(({ code }) => code === priorityByField.field);
+  if (deciding === undefined) return key.priorityClass;
+  return priorityByField.classes.get(valueOf(message.bytes, deciding)) ?? key.priorityClass;
 }

@@ -1,6 +1,5 @@
-import type { FieldSet, KeyDefinition } from '../dialect/dialect.ts';
+import { type FieldSet, type KeyDefinition, valueOf } from '../dialect/dialect.ts';
 import type { Message } from '../message/message.ts';
-import { valueOf } from './field.ts';
 
 /** The key's own set and those its cases choose by what the message says (RTY of a hit confirmation and the like). */
 export function setsFor(message: Message, key: KeyDefinition): readonly FieldSet[] {

@@ -1,11 +1,15 @@
-import { classAt, lineEnd, matchesPicture } from '../dialect/dialect.ts';
+import { byteClass, classAt, lineEnd, matchesPicture, valueOf } from '../dialect/dialect.ts';
 import type { FieldDefinition } from '../dialect/dialect.ts';
 import type { RefusalCode } from '../message/codes.ts';
 import type { Field } from '../message/message.ts';
 import type { Refusal } from '../message/refusal.ts';
 
+/** Of a field that brings its value. */
+const noBytes = Buffer.alloc(0);
+
 /** The first thing wrong with one field, by its dictionary entry: length, then characters and form, then code table. */
 export function fieldRefusal(bytes: Buffer, field: Field, definition: FieldDefinition): Refusal | undefined {
+  if (field.value !== undefined) return writtenRefusal(field.value, field, definition);
   const { code, offset, length } = field;
   const { lengthMin, lengthMax, allowed } = definition;
   let counted = length;
@@ -21,20 +25,25 @@ export function fieldRefusal(bytes: Buffer, field: Field, definition: FieldDefin
   return needsValue(definition) ? formRefusal(valueOf(bytes, field), field, definition) : undefined;
 }
 
-export function refusalAt(refusalCode: RefusalCode, { code, offset, length }: Field): Refusal {
-  return { code: refusalCode, field: code, offset, length };
+/** As above for a value that does not stand in the frame as it is: then the whole of its place is what is wrong. */
+function writtenRefusal(value: string, field: Field, definition: FieldDefinition): Refusal | undefined {
+  const { lengthMin, lengthMax, allowed } = definition;
+  let counted = value.length;
+  let isStrange = false;
+  for (let at = 0; at < value.length; at++) {
+    const unit = value.charCodeAt(at);
+    if (allowed[unit] === true) continue;
+    if ((byteClass[unit] ?? 0) === lineEnd) counted--;
+    else isStrange = true;
+  }
+  if (counted < lengthMin) return { ...refusalAt('VALIDATE_FIELD_LENGTH', field), limit: lengthMin };
+  if (counted > lengthMax) return { ...refusalAt('VALIDATE_FIELD_LENGTH', field), limit: lengthMax };
+  if (isStrange) return refusalAt('VALIDATE_FIELD_CHARACTERS', field);
+  return needsValue(definition) ? formRefusal(valueOf(noBytes, field), field, definition) : undefined;
 }
 
-/** The value folded up and without the line ends that may stand in it. Never log it. */
-export function valueOf(bytes: Buffer, { offset, length }: Field): string {
-  // Values with a picture or a code table are short: building the string here is quicker than a call into Node.
-  let text = '';
-  for (let at = offset; at < offset + length; at++) {
-    const byte = bytes[at] ?? 0;
-    if ((classAt(bytes, at) & lineEnd) !== 0) continue;
-    text += String.fromCharCode(byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte);
-  }
-  return text;
+export function refusalAt(refusalCode: RefusalCode, { code, offset, length }: Field): Refusal {
+  return { code: refusalCode, field: code, offset, length };
 }
 
 function needsValue({ contains, pictures, codes, isCodeTableComplete }: FieldDefinition): boolean {

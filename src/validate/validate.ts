@@ -26,13 +26,16 @@ export function validate(message: PermittedMessage, dialect: Dialect): Outcome<V
   return { ok: true, value: { ...message, valid: true } };
 }
 
-function textRefusals({ bytes, bodyOffset }: Message): Refusal[] {
-  for (let at = bodyOffset; at < bytes.length; at++) {
-    if (bytes[at] !== 0x20 && (classAt(bytes, at) & lineEnd) === 0) return [];
+function textRefusals({ bytes, bodyOffset, bodyEnd = bytes.length, text }: Message): Refusal[] {
+  if (text === undefined ? hasText(bytes, bodyOffset) : /[^ \t\r\n\x7f]/.test(text)) return [];
+  return [{ code: 'VALIDATE_TEXT_EMPTY', field: 'text', offset: bodyOffset, length: bodyEnd - bodyOffset }];
+}
+
+function hasText(bytes: Buffer, from: number): boolean {
+  for (let at = from; at < bytes.length; at++) {
+    if (bytes[at] !== 0x20 && (classAt(bytes, at) & lineEnd) === 0) return true;
   }
-  return [
-    { code: 'VALIDATE_TEXT_EMPTY', field: 'text', offset: bodyOffset, length: bytes.length - bodyOffset },
-  ];
+  return false;
 }
 
 function fieldRefusals(message: Message, key: KeyDefinition): Refusal[] {

@@ -65,6 +65,8 @@ const frame = (priorityClass: PriorityClass, bodyBytes: number): FrameItem => {
     dialect: dialect.name,
     bytes,
     messageKey: 'AM',
+    keyOffset: 0,
+    oriOffset: 3,
     originatingOri: 'CA0990100',
     destinations: [{ text: 'NV0990300', offset: 13 }],
     isRelayed: false,
