@@ -91,6 +91,12 @@ const folders: readonly ImportRule[] = [
     planted: ['src/message/planted.ts', 'node:fs'],
   },
   onlyImports(
+    'face',
+    ['dialect', 'message'],
+    ['src/face/planted.ts', '../directory/directory.ts'],
+    'A face writes a message by dialect data; who reads it, and what to do when it cannot, is asked elsewhere.',
+  ),
+  onlyImports(
     'audit',
     ['message', 'vault', 'telemetry'],
     ['src/audit/planted.ts', '../queue/queue.ts'],
@@ -113,6 +119,12 @@ const folders: readonly ImportRule[] = [
     ['client', 'message', 'dialect', 'directory', 'vault', 'audit'],
     ['src/simulate/planted.ts', '../parse/parse.ts'],
     'The far side must not share the code it is there to test: write it from the dialect data.',
+  ),
+  onlyImports(
+    'explain',
+    ['message', 'dialect', 'directory', 'topology', 'face'],
+    ['src/explain/planted.ts', '../parse/parse.ts'],
+    'What the rooms make of a message is found in wiring and passed in: src/wiring/dry-run.ts.',
   ),
   onlyImports(
     'board',
@@ -142,6 +154,13 @@ const folders: readonly ImportRule[] = [
     { path: inside('board') },
     ['src/telemetry/planted.ts', '../board/picture.ts'],
     'Pictures are made in wiring and shown by the board and the demo.',
+  ),
+  onlyFrom(
+    'only-cli-imports-explain',
+    ['explain', 'wiring', 'cli'],
+    { path: inside('explain') },
+    ['src/telemetry/planted.ts', '../explain/finding.ts'],
+    'Pages for people who write dialects are made by commands; the road does not know them.',
   ),
   onlyFrom(
     'only-doors-import-audit',
@@ -214,7 +233,7 @@ const outside: readonly ImportRule[] = [
     name: 'pure-rooms-do-no-io',
     severity: 'error',
     comment: 'Pure rooms replay from the record: take the clock, ids and file contents as arguments.',
-    from: { path: inside(...pureRooms), pathNot: tests },
+    from: { path: inside(...pureRooms, 'face'), pathNot: tests },
     to: { dependencyTypes: ['core'], pathNot: builtIn('buffer') },
     planted: ['src/route/planted.ts', 'node:crypto'],
   },
@@ -222,16 +241,26 @@ const outside: readonly ImportRule[] = [
     name: 'pure-rooms-use-no-packages',
     severity: 'error',
     comment: 'A pure room is plain TypeScript over src/message, dialect and directory.',
-    from: { path: inside(...pureRooms), pathNot: tests },
-    to: { path: 'node_modules/' },
+    from: { path: inside(...pureRooms, 'face'), pathNot: tests },
+    to: { path: 'node_modules/', pathNot: 'node_modules/fast-xml-parser/' },
     planted: ['src/validate/planted.ts', 'zod'],
+  },
+  {
+    name: 'one-file-of-the-road-reads-xml',
+    severity: 'error',
+    comment:
+      'The XML library takes much that we refuse: src/parse/xml-library.ts says with which options it may be asked.',
+    from: { path: inside(...pureRooms, 'face'), pathNot: [tests, '^src/parse/xml-library\\.ts$'] },
+    to: { path: 'node_modules/fast-xml-parser/' },
+    planted: ['src/validate/planted.ts', 'fast-xml-parser'],
   },
   {
     name: 'pure-rooms-consult-only-data',
     severity: 'error',
-    comment: 'Keys, settings and metrics come as arguments: a pure room consults only dialect and directory.',
+    comment:
+      'Keys, settings and metrics come as arguments: a pure room consults only dialect, directory and face.',
     from: { path: inside(...pureRooms), pathNot: tests },
-    to: { path: inside(...consulted.filter((name) => name !== 'dialect' && name !== 'directory')) },
+    to: { path: inside(...consulted.filter((name) => !['dialect', 'directory', 'face'].includes(name))) },
     planted: ['src/frame/planted.ts', '../telemetry/telemetry.ts'],
   },
   {

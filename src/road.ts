@@ -38,4 +38,13 @@ export const road = [
 export type Room = (typeof road)[number]['room'];
 
 /** Folders that are consulted, not travelled; rooms may import these and `message`. */
-export const consulted = ['dialect', 'directory', 'vault', 'telemetry', 'config', 'bus', 'topology'] as const;
+export const consulted = [
+  'dialect',
+  'directory',
+  'face',
+  'vault',
+  'telemetry',
+  'config',
+  'bus',
+  'topology',
+] as const;

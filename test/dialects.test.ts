@@ -11,7 +11,16 @@ import { metric } from './failure/role-metrics.ts';
 import { dialectFolder, sampleDirectory } from './golden/samples.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tenfour-dialects-'));
-const names = ['nlets', 'ca-dispatch', 'nv-patrol', 'clets-dispatch', 'clets-north', 'clets-jail'] as const;
+const names = [
+  'nlets',
+  'ca-dispatch',
+  'nv-patrol',
+  'clets-dispatch',
+  'clets-north',
+  'clets-jail',
+  'ncic',
+  'ncic-bureau',
+] as const;
 type Name = (typeof names)[number];
 const lines = new Map<Name, CadLine>();
 const received = new Map<Name, string[]>(names.map((name) => [name, []]));
@@ -40,11 +49,13 @@ const send = async (name: Name, text: string) => {
 };
 
 /** The only message of this control field that the station gets, by lines. */
-const got = async (name: Name, control: string): Promise<readonly string[]> => {
-  const found = () => received.get(name)?.filter((text) => text.includes(`*${control}\r\n`)) ?? [];
+const got = (name: Name, control: string): Promise<readonly string[]> => gotWith(name, `*${control}\r\n`);
+
+const gotWith = async (name: Name, part: string): Promise<readonly string[]> => {
+  const found = () => received.get(name)?.filter((text) => text.includes(part)) ?? [];
   const deadline = performance.now() + 15_000;
   while (found().length === 0 && performance.now() < deadline) await sleep(10);
-  assert.equal(found().length, 1, `${name} ${control}`);
+  assert.equal(found().length, 1, `${name} ${part}`);
   return (found()[0] ?? '').split('\r\n');
 };
 
@@ -89,6 +100,32 @@ test('a joint message reaches each station by its mnemonic', async () => {
   assert.equal(told.kind, 'accepted');
   assert.match((await got('clets-north', 'JM1'))[0] ?? '', /^ZZA1 /);
   assert.match((await got('clets-jail', 'JM1'))[0] ?? '', /^ZZA2 /);
+});
+
+test('NCIC is asked in its own form, and what it answers comes back in it', async () => {
+  const asked = '1N01GW00000D01.QW.CA0991200.NAM/SAMPLE,PAT Q.DOB/19800229';
+  assert.equal((await send('ncic-bureau', `${asked}.`)).kind, 'accepted');
+  assert.deepEqual(await gotWith('ncic', 'GW00000D01'), [asked]);
+  const hit = 'READ THIS FIRST\n\nMKE/WANTED PERSON\nORI/NV0990300 NIC/W999999999';
+  const answer = `1L01GW00000D01\nCA0991200\n\n${hit}`;
+  assert.equal((await send('ncic', answer)).kind, 'accepted');
+  assert.deepEqual(await gotWith('ncic-bureau', 'GW00000D01'), answer.split('\n'));
+  // Nobody asked for this one.
+  const notice = '$.8. NOTICE\nORI/CA0991200 NIC/W999999998';
+  assert.equal((await send('ncic', notice)).kind, 'accepted');
+  assert.deepEqual(await gotWith('ncic-bureau', '$.8.'), ['CA0991200', '', ...notice.split('\n')]);
+});
+
+test('a refused entry is told all that is wrong with it in NCIC’s form', async () => {
+  const refused = await send('ncic-bureau', '1N01GW00000D02.CV.CA0991200.DCL/2026.NIC/V999999999.OCA/1');
+  assert.ok(refused.kind === 'refused');
+  assert.deepEqual(refused.text.split('\r\n'), [
+    '1L01GW00000D02',
+    'CA0991200',
+    '',
+    'REJ .22. FIELD LENGTH INVALID - DCL AT BYTE 32 LIMIT 8',
+    'REJ .22. FIELDS OF THE RECORD NOT FIRST - OCA AT BYTE 56',
+  ]);
 });
 
 test('a query with an implied destination is accepted, and the books balance', async () => {

@@ -4,6 +4,7 @@
  *   ```sh              runs to its end and must exit with 0
  *   ```sh terminal=N   goes on running, as in a terminal that is left open, until the page is done; Ctrl-C then ends it in time
  *   ```ts file=NAME    is saved under this name
+ *   ```console         is not typed here: what it starts takes long, and other tests have it
  *
  * and in a block `# prints: TEXT` must be found in what the block prints, in this order; `# terminal N prints: TEXT` in what terminal N
  * has printed or will print soon. Pages run side by side, each in a folder of its own that looks like this one, on free ports.
@@ -26,6 +27,7 @@ type Expected = { readonly terminal: string | undefined; readonly text: string }
 
 const pages = [
   'src/simulate/service-bus/README.md',
+  'protocols/README.md',
   'docs/first-line.md',
   'docs/first-mdt.md',
   'docs/operating.md',
@@ -252,7 +254,7 @@ async function workingFolder(): Promise<{ path: string; env: NodeJS.ProcessEnv }
   const file = JSON.parse(readFileSync(lines, 'utf8')) as { lines: { port: number }[] };
   const used = new Set<number>();
   for (const line of file.lines) line.port = await unused(used);
-  writeFileSync(lines, JSON.stringify(file));
+  writeFileSync(lines, JSON.stringify(file, null, 2));
   const redis = await unused(used);
   const { PATH, HOME } = process.env;
   return {

@@ -1,6 +1,6 @@
 /** Lines that are not framed by STX and ETX, both ways through a whole site. The peers' framing is written by hand. */
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,53 @@ const delimited = (framing: string, delimiter: string): Spoken => ({
   },
 });
 
+/** Blocks of the segmented template: a data block is what it holds, behind the numbers of its message and its place. */
+const blocks: Spoken = {
+  framing: 'segmented-template',
+  write: (content) => block(0, 1, 1, 1, content),
+  read: (text) => {
+    if (text.length < 24) return undefined;
+    const head = Buffer.from(text.slice(0, 20), 'latin1');
+    assert.equal(head.toString('hex', 0, 4), 'ff00aa55');
+    const end = head.readUInt32BE(4);
+    if (text.length < end) return undefined;
+    assert.equal(text.slice(end - 4, end), '\x55\xaa\x00\xff');
+    const [type, session, id] = [head[9], head.readUInt16BE(10), head.readUInt32BE(12)];
+    const place = `${String(head.readUInt16BE(16))}/${String(head.readUInt16BE(18))}`;
+    const kind = ['data', 'ask', 'live', 'ack', 'nak'][type ?? 9] ?? '';
+    const content = `${kind} ${String(session)} ${String(id)} ${place} ${text.slice(20, end - 4)}`;
+    return { content, end };
+  },
+};
+
+function block(type: number, id: number, place: number, count: number, content: string): string {
+  const head = Buffer.alloc(20);
+  head.write('ff00aa55', 0, 'hex');
+  head.writeUInt32BE(content.length + 24, 4);
+  head.set([1, type], 8);
+  head.writeUInt16BE(77, 10);
+  head.writeUInt32BE(id, 12);
+  head.writeUInt16BE(place, 16);
+  head.writeUInt16BE(count, 18);
+  return `${head.toString('latin1')}${content}\x55\xaa\x00\xff`;
+}
+
+const lrcOf = (content: string): string =>
+  bytes(Array.from(content).reduce((sum, character) => sum ^ character.charCodeAt(0), 0x03));
+
+/** A header before STX and an LRC behind ETX; ACK and NAK stand alone. */
+const checked: Spoken = {
+  framing: 'soh-stx-etx-lrc',
+  write: (content) => `\x01HEAD\x02${content}\x03${lrcOf(content)}`,
+  read: (text) => {
+    if (text.startsWith('\x06') || text.startsWith('\x15')) return { content: text.slice(0, 1), end: 1 };
+    const [whole, content = ''] = /^\x0100\x02([^\x03]*)\x03[^]/.exec(text) ?? [];
+    if (whole === undefined) return undefined;
+    assert.equal(whole.at(-1), lrcOf(content));
+    return { content, end: whole.length };
+  },
+};
+
 const [ACK, NAK] = ['\x06', '\x15'];
 const bytes = (...codes: number[]): string => String.fromCharCode(...codes);
 
@@ -61,6 +108,8 @@ const spoken = {
   'nv-sheriff': delimited('eot-delimited', '\x04'),
   // Not a file of ours: what a state's framing is, its files say.
   'or-sheriff': delimited('nnnn-delimited', 'NNNN'),
+  'ut-system': blocks,
+  'ca-marshal': checked,
   'az-police': counted('ascii4', 4, (n) => String(n).padStart(4, '0'), 10),
 } as const;
 type LineName = keyof typeof spoken;
@@ -69,7 +118,13 @@ before(async () => {
   cpSync(join(import.meta.dirname, '../protocols'), protocols, { recursive: true });
   const teletype = { kind: 'delimiter', delimiter: 'NNNN', frameBytesMax: 32_768, frameFaultsMax: 20 };
   const source = 'Invented for this test';
-  writeFileSync(join(protocols, 'framings', 'nnnn-delimited.json'), JSON.stringify({ source, ...teletype }));
+  const head = { source, confidence: 'convention' };
+  writeFileSync(join(protocols, 'framings', 'nnnn-delimited.json'), JSON.stringify({ ...head, ...teletype }));
+  // As ours, with a time that a test can wait for.
+  const template = join(protocols, 'framings', 'segmented-template.json');
+  const written = JSON.parse(readFileSync(template, 'utf8')) as { segments: Record<string, number> };
+  written.segments['timeoutMs'] = 1000;
+  writeFileSync(template, JSON.stringify(written));
   site = await Site.start({
     folder: join(folder, 'site'),
     settings: { ...shortTimes, TENFOUR_PROTOCOLS: protocols },
@@ -278,4 +333,51 @@ test('half a frame closes the line when its time is over; signs of life, however
       ),
     'why the line was closed',
   );
+});
+
+test('blocks, both ways: segments become one message, signs of life are answered, messages to a station are numbered and cut', async () => {
+  const [system, dispatch] = [new Peer('ut-system'), new Peer('ca-dispatch')];
+  const text = note('UT0999000', 'CA0990100', 'IN THREE PIECES');
+  const pieces = [text.slice(0, 20), text.slice(20, 30), text.slice(30)];
+  system.raw(`NOISE\xff${block(0, 5, 2, 3, pieces[1] ?? '')}${block(1, 0, 1, 1, '')}`);
+  assert.equal(await system.next(), 'live 77 0 1/1 ', 'answered at once, with the session the peer named');
+  system.raw(block(0, 5, 1, 3, pieces[0] ?? '') + block(0, 5, 3, 3, pieces[2] ?? ''));
+  assert.equal(await system.next(), 'ack 77 0 1/1 ');
+  const long = 'L'.repeat(5000);
+  dispatch.send(note('CA0990100', 'UT0999000', 'SHORT'), note('CA0990100', 'UT0999000', long));
+  const short = await system.next();
+  assert.match(short, /^data 77 1 1\/1 AM\./);
+  assert.equal(bodyOf(short), 'SHORT');
+  system.raw(block(3, 0, 1, 1, ''));
+  const [first, second] = [await system.next(), await system.next()];
+  assert.match(first, /^data 77 2 1\/2 /);
+  assert.match(second, /^data 77 2 2\/2 L+$/);
+  assert.equal(first.length, 'data 77 2 1/2 '.length + 4000);
+  assert.equal(bodyOf(first + second.replace('data 77 2 2/2 ', '')), long);
+  system.raw(block(3, 0, 1, 1, ''));
+  assert.equal(await metric(site.gateway, 'tenfour_keep_alives_total{line="ut-system"}'), 1);
+  assert.equal(await metric(site.gateway, 'tenfour_stray_bytes_total{line="ut-system"}'), 6);
+});
+
+test('a message whose last segment never comes is refused when its time is over, and the line goes on', async () => {
+  const system = new Peer('ut-system');
+  const text = note('UT0999000', 'CA0990100', 'NEVER WHOLE');
+  system.raw(block(0, 8, 1, 2, text.slice(0, 20)));
+  assert.match(await system.next(), /^nak 77 /);
+  system.raw(block(0, 8, 1, 1, text));
+  assert.match(await system.next(), /^ack 77 /);
+  const refused = (records: readonly AuditRecord[]) => refusalCodes(records, 'ut-system')['FRAME_INCOMPLETE'];
+  await untilRecorded(site, (records) => refused(records) === 1, 'the refusal of what was unfinished');
+});
+
+test('a wrong LRC is NAKed and the line goes on; headers are counted and no message', async () => {
+  const marshal = new Peer('ca-marshal');
+  const text = note('CA0990200', 'CA0990100', 'ONE');
+  const frame = checked.write(text);
+  marshal.raw(`${frame.slice(0, -1)}${bytes(frame.charCodeAt(frame.length - 1) ^ 1)}\r\n${frame}\r\n`);
+  assert.deepEqual([await marshal.next(), await marshal.next()], [NAK, ACK]);
+  marshal.send('QZ.CA0990200.NV.TXT\r\nLIC/ZZZ9999');
+  assert.equal(await marshal.next(), ACK);
+  assert.match(await marshal.next(), /^\.02\. MESSAGE KEY/m);
+  assert.equal(await metric(site.gateway, 'tenfour_header_bytes_total{line="ca-marshal"}'), 12);
 });

@@ -1,4 +1,4 @@
-import { renderForm, type Dialect } from '../dialect/dialect.ts';
+import { renderForm, xmlEscaped, type Dialect } from '../dialect/dialect.ts';
 import type { Message } from '../message/message.ts';
 import { answerClock, type Counts } from './answer-clock.ts';
 
@@ -15,11 +15,12 @@ export function acceptedText(
 ): Buffer {
   const { answers } = dialect;
   const { originatingOri, control } = input.message;
-  return renderForm(answers.accepted, {
+  const values = {
     ...answerClock(receivedAt, counts, answers.utcOffsetMinutes),
     gatewayOri,
     originatingOri,
     control,
     messageId: input.messageId,
-  });
+  };
+  return renderForm(answers.accepted, values, dialect.header.form === 'xml' ? xmlEscaped : undefined);
 }

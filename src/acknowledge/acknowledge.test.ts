@@ -29,12 +29,30 @@ test('each confirmation tells each outcome in its own way, in the framing of the
   ];
   for (const [framing, ack, nak, text] of spoken) {
     const table: Record<Confirm, Record<Answered['kind'], readonly string[]>> = {
-      link: { accepted: [ack], refused: [ack, text], 'refused-report': [ack], 'framing-fault': [nak] },
-      application: { accepted: [text], refused: [text], 'refused-report': [text], 'framing-fault': [text] },
-      none: { accepted: [], refused: [text], 'refused-report': [], 'framing-fault': [text] },
+      link: {
+        accepted: [ack],
+        refused: [ack, text],
+        session: [ack, text],
+        'refused-report': [ack],
+        'framing-fault': [nak],
+      },
+      application: {
+        accepted: [text],
+        refused: [text],
+        session: [text],
+        'refused-report': [text],
+        'framing-fault': [text],
+      },
+      none: {
+        accepted: [],
+        refused: [text],
+        session: [text],
+        'refused-report': [],
+        'framing-fault': [text],
+      },
     };
     for (const confirm of ['link', 'application', 'none'] as const) {
-      for (const kind of ['accepted', 'refused', 'refused-report', 'framing-fault'] as const) {
+      for (const kind of ['accepted', 'refused', 'session', 'refused-report', 'framing-fault'] as const) {
         const name = `${framing.kind}, ${confirm}, ${kind}`;
         assert.deepEqual(told(confirm, kind, framing), table[confirm][kind], name);
       }

@@ -11,6 +11,8 @@ export type Confirm = 'link' | 'application' | 'none';
 export type Answered =
   | { readonly kind: 'accepted'; readonly text: () => Buffer }
   | { readonly kind: 'refused'; readonly text: () => Buffer }
+  /** A log-on or log-off that is accepted: who sent it reads so on every line, for what comes next depends on it. */
+  | { readonly kind: 'session'; readonly text: () => Buffer }
   /** A network's own report (ER, SM) that is refused. */
   | { readonly kind: 'refused-report'; readonly text: () => Buffer }
   | { readonly kind: 'framing-fault'; readonly text: () => Buffer };
@@ -27,6 +29,7 @@ export function acknowledge(confirm: Confirm, framing: Framing, answered: Answer
       if (confirm === 'link') return [control('ACK')];
       return confirm === 'application' ? [text()] : [];
     case 'refused':
+    case 'session':
       return confirm === 'link' ? [control('ACK'), text()] : [text()];
     case 'refused-report':
       if (confirm === 'link') return [control('ACK')];

@@ -87,3 +87,38 @@ test('whatever the sender wrote, the answer is one readable frame and starts not
     }),
   );
 });
+
+test('answers a document with a document: what was sent is read as text there, whatever it was', () => {
+  const documents = loadDialect(join(import.meta.dirname, '../../protocols/nlets-xml'));
+  const bytes = Buffer.from('</n2:ResponseText>\0\xff<![CDATA[ ]]> & <!-- "\r\nRQ', 'latin1');
+  const refusals = [
+    { code: 'PARSE_XML', offset: 0 },
+    { code: 'VALIDATE_FIELD_LENGTH', field: 'LIC' },
+  ] as const;
+  const answer = refusalText(
+    { bytes, message: undefined, refusals },
+    'CAGWY0000',
+    documents,
+    new Date('2026-06-15T14:02:00Z'),
+    { received: 7, sent: 9 },
+  );
+  const read = parse({ kind: 'frame', bytes: answer }, documents);
+  assert.deepEqual(read.ok ? [] : read.refusals.map(({ code }) => code), ['PARSE_DESTINATION']);
+  const text = answer.toString('latin1');
+  assert.ok(
+    text.includes(
+      '.03. XML NOT PARSEABLE - AT BYTE 0\r\n.22. FIELD LENGTH INVALID - LIC\r\nORIGINAL MESSAGE\r\n',
+    ),
+  );
+  assert.ok(text.includes('&lt;/n2:ResponseText&gt;??&lt;![CDATA[ ]]&gt; &amp; &lt;!-- &quot;\r\nRQ\r\n'));
+  // With a destination it is a message like those of the network.
+  const named = Buffer.from(
+    text.replace('</nh2:OriginatingORIID>', '$&<nh2:DestinationORIID>CA0993500</nh2:DestinationORIID>'),
+  );
+  const whole = parse({ kind: 'frame', bytes: named }, documents);
+  assert.ok(whole.ok && whole.value.messageKey === 'ER');
+  assert.match(
+    whole.value.text ?? '',
+    /ORIGINAL MESSAGE\n<\/n2:ResponseText>\?\?<!\[CDATA\[ \]\]> & <!-- "\nRQ/,
+  );
+});

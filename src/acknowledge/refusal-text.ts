@@ -1,4 +1,4 @@
-import { renderForm, type Dialect } from '../dialect/dialect.ts';
+import { renderForm, xmlEscaped, type Dialect } from '../dialect/dialect.ts';
 import { codes } from '../message/codes.ts';
 import type { Message } from '../message/message.ts';
 import type { Refusal } from '../message/refusal.ts';
@@ -27,14 +27,17 @@ export function refusalText(
 ): Buffer {
   const { answers } = dialect;
   const { bytes, message, refusals } = input;
-  return renderForm(answers.refused, {
+  const original = bytes.toString('latin1', 0, answers.originalCharactersMax);
+  const values = {
     ...answerClock(receivedAt, counts, answers.utcOffsetMinutes),
     gatewayOri,
     originatingOri: message?.originatingOri ?? '',
     control: message?.control ?? '',
-    original: bytes.toString('latin1', 0, answers.originalCharactersMax).replace(/[ \r\n]+$/, ''),
+    original: original.replace(/[ \r\n]+$/, '').replaceAll(/[^ -~\r\n]/g, '?'),
     status: refusals.slice(0, statusLinesMax).map(statusLine),
-  });
+  };
+  // What a sender wrote must not be read as a part of our document.
+  return renderForm(answers.refused, values, dialect.header.form === 'xml' ? xmlEscaped : undefined);
 }
 
 /** The legacy status and where to look; never what stands there. */

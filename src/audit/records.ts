@@ -71,6 +71,8 @@ export const recordSchemas = {
     deliveries: z.array(delivery).max(65_536).readonly(),
     /** 1: its control field came before, with another body. */
     reused: flag.optional(),
+    /** 1: the dialect has no file for its key and let it pass all the same. */
+    unknown: flag.optional(),
   }),
   refuse: z
     .object({ e: z.literal('refuse'), ...header })
@@ -93,6 +95,8 @@ export const recordSchemas = {
     t: whole,
     st: whole,
     tries: whole,
+    /** What of the message the station's form could not carry: field codes and kinds of parts, never a value. Absent: it was nothing. */
+    notCarried: z.array(short).max(16).readonly().optional(),
   }),
   /** A control field seen before with the same body: answered from the first one's disposition, not forwarded. `of`: the first one's id. */
   duplicate: z.object({ e: z.literal('duplicate'), ...header, of: short }),

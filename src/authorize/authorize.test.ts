@@ -60,6 +60,18 @@ test('takes as many destinations as the key allows and names the limit at the ne
   );
 });
 
+test('a help file is asked by itself', () => {
+  assert.equal(answer('ca-dispatch', 'AM.CA0990100.AZLICHELP.TXTHELP'), 'permitted');
+  for (const others of ['AZLICHELP.NVLICHELP.', 'NV.azlichelp.']) {
+    assert.equal(answer('ca-dispatch', `AM.CA0990100.${others}TXTHELP`), 'AUTHORIZE_DESTINATIONS_TOO_MANY');
+    assert.equal(
+      answer('clets-dispatch', `AM.CA0990100.${others}TXTHELP`),
+      'AUTHORIZE_DESTINATIONS_TOO_MANY',
+    );
+  }
+  assert.equal(answer('ca-dispatch', 'AM.CA0990100.AZLIC0000.NVLIC0000.TXTX'), 'permitted');
+});
+
 test('refuses a kind of destination the key does not have', () => {
   assert.equal(answer('ca-dispatch', 'RQ.CA0990100.NV0990300.TXTVIN/1'), 'AUTHORIZE_DESTINATION_SHAPE');
   assert.equal(answer('ca-dispatch', 'RQ.CA0990100.Z1.TXTVIN/1'), 'AUTHORIZE_DESTINATION_SHAPE');

@@ -39,6 +39,11 @@ export const commands: Readonly<Record<string, Command>> = {
     does: 'makes key files in TENFOUR_KEYS for the owners in TENFOUR_DIRECTORY; gives an owner its next bus key; writes a receiver its own',
     load: () => import('./keys.ts'),
   },
+  'log-on': {
+    usage: 'log-on hash USER',
+    does: 'reads a password and prints the user’s entry for users.json of the directory (docs/directory.md)',
+    load: () => import('./log-on.ts'),
+  },
   health: {
     usage: 'health [--ready] [--port N]',
     does: 'asks the role of this machine whether it lives, or is ready: for container health checks',
@@ -71,6 +76,18 @@ export const commands: Readonly<Record<string, Command>> = {
     does: 'topics and subscriptions on the bus against those of the directory: what differs, or made to agree (docs/bus-topology.md)',
     load: () => import('./bus.ts'),
   },
+  dialect: {
+    usage: `dialect describe NAME [--uncertain] [--protocols DIR] [--json]
+  tenfour dialect check DIR [--fill] [--directory DIR] [--json]
+  tenfour dialect new NAME --extends BASE [--protocols DIR]`,
+    does: 'what a dialect says and where that was read; everything wrong with one (--fill writes what becomes of new samples); the files of a new one (protocols/README.md)',
+    load: () => import('./dialect.ts'),
+  },
+  explain: {
+    usage: `explain FILE|- [--line L | --dialect D] [--framing F] [--directory DIR] [--protocols DIR] [--show] [--json] [--no-color]`,
+    does: 'how the messages in a file are read, byte by byte, what is wrong with them and where they would go. It prints what they hold; sensitive fields and free text only with --show, a password never',
+    load: () => import('./explain.ts'),
+  },
   simulate: {
     usage: `simulate services [--config FILE] [--data FOLDER]
   tenfour simulate bus [--host H] [--port N] [--control-port N] [--config FILE] [--data FOLDER] [--connection-file FILE]
@@ -79,7 +96,7 @@ export const commands: Readonly<Record<string, Command>> = {
       [--rate N] [--count N] [--directory FOLDER] [--host H] [--port N] [--faults SPEC] [--show-body] [--json]
   tenfour simulate switch --line NAME [--records FILE] [--delay MS] [--directory FOLDER] [--host H] [--port N] [--faults SPEC]
       [--show-body] [--json]
-  tenfour simulate mdt --subscription TOPIC/NAME ... [--connection-file FILE] [--keys FILE] [--count N] [--dead] [--faults SPEC]
+  tenfour simulate mdt --subscription TOPIC/NAME ... [--connection-file FILE] [--keys FILE] [--count N] [--dead] [--whole] [--faults SPEC]
       [--show-body] [--json]`,
     does: 'the far side for development and tests: what the switch stands on, a bus, a CAD, a state switch, cars (docs/simulators.md)',
     load: () => import('./simulate.ts'),

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FileKeySource } from '../client/key-source.ts';
+import { PartsAssembler } from '../client/parts.ts';
 import { loadConfig } from '../config/config.ts';
 import { Fault } from '../message/codes.ts';
 import { busFaults } from '../simulate/faults/faults.ts';
 import { deadOnBus, deadShownMax, MdtWatch, type WatchedSubscription } from '../simulate/mdt/mdt-watch.ts';
 import { asUsage, numberOf } from './simulate-line.ts';
-import { say, watchEventSaid } from './simulate-say.ts';
+import { say, watchEventSaid, wholeSaid } from './simulate-say.ts';
 import { untilStopped } from './until-stopped.ts';
 import { readOptions, UsageError } from './usage.ts';
 
@@ -18,6 +19,7 @@ const kinds = {
   dead: 'boolean',
   json: 'boolean',
   'show-body': 'boolean',
+  whole: 'boolean',
   attached: 'boolean',
 } as const;
 const CRASHED = 70;
@@ -40,6 +42,11 @@ export const runMdt = async (args: readonly string[]): Promise<number> => {
   await keys.keyFor('');
   const enough = Promise.withResolvers<undefined>();
   let received = 0;
+  const parts = new PartsAssembler({
+    onWhole: (whole) => {
+      say(wholeSaid(whole), style);
+    },
+  });
   const watch = new MdtWatch({
     connectionString,
     keys,
@@ -48,6 +55,7 @@ export const runMdt = async (args: readonly string[]): Promise<number> => {
     onEvent: (event) => {
       say(watchEventSaid(event), style);
       if (event.kind !== 'received') return;
+      if (options.whole) parts.take(event.message);
       received += 1;
       if (received === countMax) enough.resolve(undefined);
     },
@@ -58,6 +66,7 @@ export const runMdt = async (args: readonly string[]): Promise<number> => {
   watch.start();
   await Promise.race([untilStopped(options.attached), enough.promise]);
   await watch.stop();
+  parts.stop();
   // Done before whoever started us closed it: it would keep us.
   if (options.attached) process.stdin.destroy();
   say({ word: 'end', text: `received ${String(received)}`, values: { received } }, style);

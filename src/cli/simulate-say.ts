@@ -1,3 +1,4 @@
+import type { Whole } from '../client/part-groups.ts';
 import type { Notice } from '../client/subscriber.ts';
 import type { Answer } from '../simulate/cad/owed-answers.ts';
 import type { Delivered } from '../simulate/wire/line-voice.ts';
@@ -152,6 +153,27 @@ export const watchEventSaid = (event: WatchEvent): Said => {
     case 'fault':
       return { word: 'fault', text: event.fault, values: { fault: event.fault } };
   }
+};
+
+/** A message that came in parts, put together as far as it came. */
+export const wholeSaid = ({ parts, of, missing, isMixed, text }: Whole): Said => {
+  const [first] = parts;
+  const { messageKey, originOri } = first?.properties ?? {};
+  const lacking = missing.length === 0 ? '' : `, INCOMPLETE, without ${missing.join(', ')}`;
+  const mixed = isMixed ? ', PARTS OF TWO MESSAGES MAY BE MIXED' : '';
+  return {
+    word: 'whole',
+    text: `${String(messageKey)} from ${String(originOri)}, ${String(parts.length)} of ${String(of)} parts${lacking}${mixed}`,
+    values: {
+      messageKey,
+      originOri,
+      of,
+      missing,
+      isMixed,
+      deliveryIds: parts.map(({ deliveryId }) => deliveryId),
+    },
+    body: text.toString('latin1'),
+  };
 };
 
 const renewedBecause = {

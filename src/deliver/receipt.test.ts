@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadDialect } from '../dialect/dialect.ts';
-import { readReceipt } from './receipt.ts';
+import { parse } from '../parse/parse.ts';
+import { documentReceipt, mayBeReceipt, readReceipt } from './receipt.ts';
 
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
 const read = (text: string) => readReceipt(Buffer.from(text, 'latin1'), dialect, 'CAGWY0000');
@@ -63,4 +64,44 @@ test('never throws and never reads a count it was not given, whatever the bytes'
     }),
     { numRuns: 2000 },
   );
+});
+
+const documents = loadDialect(join(import.meta.dirname, '../../protocols/nlets-xml'));
+
+/** A receipt as a document of a station, one of its parts replaced. */
+function receiptDocument(from = '', to = ''): Buffer {
+  const text = [
+    '<n2:NLETS xmlns:n2="http://www.nlets.org/niem/1.0" xmlns:nh2="http://www.nlets.org/niem/nlets-hdr/1.0">',
+    '<n2:NLETSMessageHeader><nh2:MessageKeyCodeText>ACK</nh2:MessageKeyCodeText>',
+    '<nh2:OriginatingORIID>NV0990300</nh2:OriginatingORIID><nh2:DestinationORIID>CAGWY0000</nh2:DestinationORIID>',
+    '</n2:NLETSMessageHeader><n2:NLETSMailData><n2:MailMessageText>00042</n2:MailMessageText></n2:NLETSMailData>',
+    '</n2:NLETS>',
+  ].join('');
+  assert.ok(text.includes(from));
+  return Buffer.from(text.replace(from, () => to));
+}
+
+function readDocument(bytes: Buffer) {
+  const read = parse({ kind: 'frame', bytes }, documents);
+  assert.ok(read.ok);
+  return documentReceipt(read.value, documents, 'CAGWY0000');
+}
+
+test('a document is a receipt by the same key, receiver and count', () => {
+  assert.deepEqual(readDocument(receiptDocument()), { kind: 'accepted', sentCount: 42 });
+  assert.deepEqual(readDocument(receiptDocument('ACK', 'REJ')), { kind: 'refused', sentCount: 42 });
+  assert.deepEqual(readDocument(receiptDocument('00042', '<![CDATA[00042 PRINTED]]>')), {
+    kind: 'accepted',
+    sentCount: 42,
+  });
+  assert.ok(mayBeReceipt(receiptDocument(), documents));
+  assert.ok(!mayBeReceipt(receiptDocument('ACK', 'AM'), documents));
+  const others = [
+    ['ACK', 'AM'],
+    ['CAGWY0000', 'NV0990300'],
+    ['00042', '000421'],
+    ['00042', 'ON 00042'],
+    ['</nh2:DestinationORIID>', '</nh2:DestinationORIID><nh2:DestinationORIID>NV</nh2:DestinationORIID>'],
+  ] as const;
+  for (const [from, to] of others) assert.equal(readDocument(receiptDocument(from, to)), undefined, to);
 });

@@ -1,10 +1,13 @@
 import { matchesPicture, type Dialect } from '../dialect/dialect.ts';
+import type { Message } from '../message/message.ts';
 
 /** What a station on an application line says of one message; `sentCount` is the five-digit count it was sent with. */
 export type Receipt = { readonly kind: 'accepted' | 'refused'; readonly sentCount: number };
 
 /** The longest header the file kinds allow, text mark and count included, is shorter: nothing behind it is looked at. */
 const headBytesMax = 128;
+/** As far into the body of a document. */
+const bodyBytesMax = 2048;
 
 /**
  * Reads a frame's content such as `ACK.ORI.GATEWAY-ORI.TXT00042` or `REJ…`, with or without a control field: the key is one
@@ -27,6 +30,32 @@ export function readReceipt(frameContent: Buffer, dialect: Dialect, gatewayOri: 
   const text = (hasControl ? rest.slice(1) : rest).join('.');
   if (!text.toUpperCase().startsWith(header.textMark)) return undefined;
   const count = countOf(text.slice(header.textMark.length));
+  return count === undefined ? undefined : { kind, sentCount: count };
+}
+
+/** Does a document hold the letters of a receipt's key? Most do not, and need not be read for it. */
+export function mayBeReceipt(document: Buffer, { output: { receipts } }: Dialect): boolean {
+  return document.includes(receipts.accepted) || document.includes(receipts.refused);
+}
+
+/**
+ * The same as a document: the key and the gateway in its header, and a body whose characters, whatever elements they stand in, begin with
+ * the five digits. Undefined: an ordinary message.
+ */
+export function documentReceipt(
+  { bytes, messageKey, destinations, bodyOffset, bodyEnd }: Message,
+  dialect: Dialect,
+  gatewayOri: string,
+): Receipt | undefined {
+  const kind = kindOf(messageKey, dialect.output.receipts);
+  const [destination, ...others] = destinations;
+  if (kind === undefined || destination?.text !== gatewayOri || others.length > 0) return undefined;
+  const body = bytes.toString(
+    'latin1',
+    bodyOffset,
+    Math.min(bodyEnd ?? bytes.length, bodyOffset + bodyBytesMax),
+  );
+  const count = countOf(body.replaceAll(/<!\[CDATA\[|\]\]>|<[^<>]*>/g, '').trimStart());
   return count === undefined ? undefined : { kind, sentCount: count };
 }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Framing, loadDialect } from '../dialect/dialect.ts';
 import { FrameDecoder } from '../frame/frame.ts';
+import { Fault } from '../message/codes.ts';
 import type { Delivery } from '../message/delivery.ts';
 import { parse } from '../parse/parse.ts';
 import { noticeFrame, stationFrame } from './station-frame.ts';
@@ -46,10 +47,12 @@ function sent(
   assert.ok(parsed.ok);
   const copy = {
     message: parsed.value,
+    from: dialect,
     delivery: { ...stored, ...of },
     isPossibleDuplicate,
     sentAt: new Date('2026-06-15T14:03:00Z'),
     sentCount: 412,
+    whenNotCarried: 'deliver-with-note' as const,
   };
   return stationFrame(copy, { ...dialect, framing }).toString('latin1');
 }
@@ -131,4 +134,76 @@ test('a copy goes out in the framing of the station’s line, or not at all when
   assert.throws(() => sent(`${text}ANNNNB`, false, {}, teletype), { code: 'DELIVER_FRAMING' });
   const notice = noticeFrame(Buffer.from('TXT\r\nANNNNB'), true, { ...dialect, framing: teletype });
   assert.equal(notice.toString('latin1'), `${mark}\r\nTXT\r\nA?NNNBNNNN`, 'its own text always can be sent');
+});
+
+const documents = loadDialect(join(import.meta.dirname, '../../protocols/nlets-xml'));
+const once = { sentAt: new Date(0), sentCount: 1, whenNotCarried: 'deliver-with-note' } as const;
+
+test('a document that may be a repeat says so in its header, a notice too', () => {
+  const parsed = parse({ kind: 'frame', bytes: Buffer.from('AM.CA0990100.NV0990400.TXT\r\nHELLO') }, dialect);
+  assert.ok(parsed.ok);
+  const at = { ...once, message: parsed.value, from: dialect, delivery: stored };
+  const copy = stationFrame({ ...at, isPossibleDuplicate: true }, documents).toString();
+  const told =
+    /<tf:PossibleDuplicateText xmlns:tf="urn:tenfour:note">POSSIBLE DUPLICATE<[^\n]*\n <\/n2:NLETSMessageHeader>/;
+  assert.match(copy, told);
+  const answer = documents.answers.refused.join('\r\n');
+  assert.match(noticeFrame(Buffer.from(answer), true, documents).toString(), told);
+  assert.doesNotMatch(noticeFrame(Buffer.from(answer), false, documents).toString(), told);
+  assert.match(
+    noticeFrame(Buffer.from('<A/>'), true, documents).toString(),
+    /<A\/>\r\n<!-- POSSIBLE DUPLICATE -->$/,
+  );
+});
+
+test('codes of a broadcast are an element each', () => {
+  const parsed = parse({ kind: 'frame', bytes: Buffer.from('AM.CA0990100.OR.TXT\r\nHELLO') }, dialect);
+  assert.ok(parsed.ok);
+  const delivery = { ...stored, destination: '', groups: ['GBN03', 'OR'] };
+  const at = { ...once, message: parsed.value, from: dialect, delivery };
+  const found = stationFrame({ ...at, isPossibleDuplicate: false }, documents)
+    .toString()
+    .matchAll(/DestinationORIID>(\w+)</g);
+  assert.deepEqual(
+    Array.from(found, ([, code]) => code),
+    ['GBN03', 'OR'],
+  );
+});
+
+test('a message of which nothing can be written is a fault, and nothing is sent', () => {
+  const clets = loadDialect(join(import.meta.dirname, '../../protocols/clets'));
+  const parsed = parse({ kind: 'frame', bytes: Buffer.from('ZZT.CA0990100.NV0990400.TXT\r\nLOCAL') }, clets);
+  assert.ok(parsed.ok);
+  const at = { ...once, message: parsed.value, from: clets, delivery: stored };
+  assert.throws(
+    () => stationFrame({ ...at, isPossibleDuplicate: false }, documents),
+    (fault) => fault instanceof Fault && fault.code === 'DELIVER_NOT_CARRIED',
+  );
+});
+
+test('a station that takes nothing in part, or could not be told what is missing, is sent nothing of such a message', () => {
+  const parsed = parse(
+    {
+      kind: 'frame',
+      bytes: Buffer.from('DQ.CA0990100.NV0990400.TXT\r\nNAM/SAMPLE,PAT Q.DOB/022980.SEX/M'),
+    },
+    dialect,
+  );
+  assert.ok(parsed.ok);
+  const at = {
+    ...once,
+    message: parsed.value,
+    from: dialect,
+    delivery: stored,
+    isPossibleDuplicate: false,
+  } as const;
+  const isNotCarried = (fault: unknown) => fault instanceof Fault && fault.code === 'DELIVER_NOT_CARRIED';
+  assert.match(stationFrame(at, documents).toString(), />FIELD DOB<\/tf:NotCarriedText>/);
+  assert.throws(() => stationFrame({ ...at, whenNotCarried: 'refuse' }, documents), isNotCarried);
+  const form = documents.output.form.filter((line) => !line.includes('{notCarried}'));
+  const silent = { ...documents, output: { ...documents.output, form } };
+  assert.throws(() => stationFrame(at, silent), isNotCarried);
+  const whole = parse({ kind: 'frame', bytes: Buffer.from('AM.CA0990100.NV0990400.TXT\r\nHELLO') }, dialect);
+  assert.ok(whole.ok);
+  assert.doesNotThrow(() => stationFrame({ ...at, message: whole.value, whenNotCarried: 'refuse' }, silent));
 });

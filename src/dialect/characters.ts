@@ -18,21 +18,32 @@ export function classAt(bytes: Uint8Array, at: number): number {
   return byteClass[bytes[at] ?? 0] ?? 0;
 }
 
-/** Class each picture letter stands for: A a letter, 9 a digit, X either. */
-const pictureClasses = new Map([
-  [0x41, letter],
-  [0x39, digit],
-  [0x58, letter | digit],
-]);
+/** Class each picture letter stands for: A a letter, 9 a digit, X either; 0: the character stands for itself. */
+const pictureClass = new Uint8Array(256);
+pictureClass[0x41] = letter;
+pictureClass[0x39] = digit;
+pictureClass[0x58] = letter | digit;
 
 /** Is `text` as long as the picture and of its classes? Lower-case letters count as letters; any other character stands for itself. */
 export function matchesPicture(text: string, picture: string): boolean {
   if (text.length !== picture.length) return false;
   for (let at = 0; at < text.length; at++) {
-    const wanted = pictureClasses.get(picture.charCodeAt(at));
-    if (wanted === undefined) {
-      if (text.charCodeAt(at) !== picture.charCodeAt(at)) return false;
-    } else if (((byteClass[text.charCodeAt(at)] ?? 0) & wanted) === 0) return false;
+    const unit = text.charCodeAt(at);
+    const wanted = picture.charCodeAt(at);
+    const wantedClass = pictureClass[wanted] ?? 0;
+    if (wantedClass === 0 ? unit !== wanted : ((byteClass[unit] ?? 0) & wantedClass) === 0) return false;
+  }
+  return true;
+}
+
+/** As above, of bytes where they stand: no string is made. Nothing is folded, so a letter that stands for itself must be upper case. */
+export function bytesMatchPicture(bytes: Uint8Array, from: number, to: number, picture: string): boolean {
+  if (to - from !== picture.length) return false;
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0;
+    const wanted = picture.charCodeAt(at - from);
+    const wantedClass = pictureClass[wanted] ?? 0;
+    if (wantedClass === 0 ? byte !== wanted : ((byteClass[byte] ?? 0) & wantedClass) === 0) return false;
   }
   return true;
 }

@@ -9,6 +9,21 @@ type FileFault = 'DIALECT_INVALID' | 'DIRECTORY_INVALID';
 /** A file of a data folder, read whole at start-up; larger ones are a mistake, not data. */
 const fileBytesMax = 4 * 1024 * 1024;
 
+/** A fault with its place taken apart, for tools that show many of them. */
+export class PlacedFault extends Fault {
+  readonly file: string;
+  /** A JSON pointer, or the row of a table; empty for the file as a whole. */
+  readonly pointer: string;
+  readonly says: string;
+
+  constructor(code: FileFault, file: string, pointer: string, says: string, options: { cause: unknown }) {
+    super(code, `${file} ${pointer === '' ? '/' : pointer} ${says}`, options);
+    this.file = file;
+    this.pointer = pointer;
+    this.says = says;
+  }
+}
+
 /**
  * Reads files of one data folder and says where they are wrong: file and JSON pointer (or row), never a value,
  * because what an operator mistyped may be anything.
@@ -25,9 +40,8 @@ export class CheckedFolder {
     this.#calledIt = calledIt;
   }
 
-  fault(file: string, pointer: string, text: string, cause?: unknown): Fault {
-    const place = `${this.#calledIt}${file} ${pointer === '' ? '/' : pointer}`;
-    return new Fault(this.#code, `${place} ${text}`, { cause });
+  fault(file: string, pointer: string, text: string, cause?: unknown): PlacedFault {
+    return new PlacedFault(this.#code, `${this.#calledIt}${file}`, pointer, text, { cause });
   }
 
   has(file: string): boolean {
@@ -42,14 +56,18 @@ export class CheckedFolder {
   }
 
   json<S extends z.ZodType>(file: string, schema: S): z.output<S> {
-    const text = this.#text(file);
-    let content: unknown;
+    return this.checked(file, this.#content(file), schema);
+  }
+
+  /** Everything that a JSON file holds against its schema; empty when nothing is wrong. */
+  jsonFaults(file: string, schema: z.ZodType): readonly PlacedFault[] {
     try {
-      content = JSON.parse(text);
-    } catch (cause) {
-      throw this.fault(file, '', 'is not JSON', cause);
+      const result = schema.safeParse(this.#content(file));
+      return result.error?.issues.map((one) => this.fault(file, pointerOf(one.path), sentence(one))) ?? [];
+    } catch (fault) {
+      if (fault instanceof PlacedFault) return [fault];
+      throw fault;
     }
-    return this.checked(file, content, schema);
   }
 
   /** What a file of this name holds, by its schema. */
@@ -66,32 +84,58 @@ export class CheckedFolder {
 
   /** Rows of a tab-separated file by column name; the first line names the columns, which must be `columns`. */
   table<C extends string>(file: string, columns: readonly C[]): Record<C, string>[] {
+    const { rows, faults } = this.#rows(file, columns);
+    if (faults[0] !== undefined) throw faults[0];
+    return rows;
+  }
+
+  /** Everything that is wrong with the rows of such a file. */
+  tableFaults(file: string, columns: readonly string[]): readonly PlacedFault[] {
+    try {
+      return this.#rows(file, columns).faults;
+    } catch (fault) {
+      if (fault instanceof PlacedFault) return [fault];
+      throw fault;
+    }
+  }
+
+  #rows<C extends string>(file: string, columns: readonly C[]) {
     const lines = this.#text(file)
       .split(/\r?\n/)
       .filter((line) => line !== '');
     if (lines[0] !== columns.join('\t')) {
       throw this.fault(file, '/1', `must begin with the columns ${columns.join(', ')}, tabs between`);
     }
-    return lines.slice(1).map((line, at) => {
+    const sure = columns.indexOf('confidence' as C);
+    const faults: PlacedFault[] = [];
+    const rows = lines.slice(1).map((line, at) => {
       const cells = line.split('\t');
+      const wrong = (text: string) => faults.push(this.fault(file, `/${String(at + 2)}`, text));
       if (cells.length !== columns.length || cells.some((cell) => cell.trim() === '')) {
-        throw this.fault(file, `/${String(at + 2)}`, `must have ${String(columns.length)} filled cells`);
+        wrong(`must have ${String(columns.length)} filled cells`);
+      } else if (sure !== -1 && !(confidences as readonly string[]).includes(cells[sure] ?? '')) {
+        wrong(`must have a confidence of ${confidences.join(', ')}`);
       }
-      const sure = columns.indexOf('confidence' as C);
-      if (sure !== -1 && !(confidences as readonly string[]).includes(cells[sure] ?? '')) {
-        throw this.fault(file, `/${String(at + 2)}`, `must have a confidence of ${confidences.join(', ')}`);
-      }
-      return Object.fromEntries(columns.map((column, cell) => [column, cells[cell] ?? ''])) as Record<
-        C,
-        string
-      >;
+      const named = columns.map((column, cell) => [column, cells[cell] ?? '']);
+      return Object.fromEntries(named) as Record<C, string>;
     });
+    return { rows, faults };
+  }
+
+  #content(file: string): unknown {
+    const text = this.#text(file);
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw this.fault(file, '', 'is not JSON', cause);
+    }
   }
 
   #text(file: string): string {
     try {
       const bytes = readFileSync(join(this.#folder, file));
-      if (bytes.length <= fileBytesMax) return bytes.toString('utf8');
+      // Some editors put a byte order mark before the text.
+      if (bytes.length <= fileBytesMax) return bytes.toString('utf8').replace(/^\uFEFF/, '');
     } catch (cause) {
       throw this.fault(file, '', 'cannot be read', cause);
     }
@@ -121,6 +165,9 @@ function sentence(issue: z.core.$ZodIssue): string {
       return 'options' in issue
         ? `must be one of ${(issue.options ?? []).map(String).join(', ')}`
         : 'is invalid';
+    // A check of our own says what is wrong in words of its own, and never with a value.
+    case 'custom':
+      return issue.message === 'Invalid input' ? 'is invalid' : issue.message;
     case 'invalid_format':
       return `must have the form ${issue.pattern ?? issue.format}`;
     default:

@@ -1,7 +1,10 @@
 import { pointerOf } from './checked-file.ts';
 import { checkForms } from './check-forms.ts';
 import type { Dialect, FieldDefinition, FieldSet, KeyDefinition } from './definitions.ts';
+import { checkDestinationWords } from './check-destinations.ts';
+import { checkXml } from './check-xml.ts';
 import { destinationKindOf } from './destinations.ts';
+import { checkSession } from './check-session.ts';
 import type { Layers, Wrong } from './layers.ts';
 
 /** What no single file can show: that every code one file uses, another defines. Throws at the first hole. */
@@ -10,18 +13,53 @@ export function checkDialect(
   relayed: readonly (readonly string[])[],
   layers: Layers,
 ): void {
-  const { lengthMin, lengthMax } = dialect.header.messageKey;
-  if (lengthMin > lengthMax) {
-    throw layers.fault(
-      ['dialect.json', '/header/messageKey/lengthMin', 'must not pass lengthMax'],
-      ['dialect.json', '/header/messageKey/lengthMax', 'must not be below lengthMin'],
-    );
-  }
-  for (const field of dialect.fields.values()) checkField(field, 'fields.json', layers);
-  for (const key of dialect.keys.values()) checkKey(key, dialect, layers);
-  checkForms(dialect, relayed, layers);
-  checkRegions(dialect, layers);
-  checkTables(dialect, layers);
+  for (const check of checksOf(dialect, relayed, layers)) check();
+}
+
+/** The checks one by one, each of which throws at its first hole: who wants to see more than one runs them all. */
+export function checksOf(
+  dialect: Dialect,
+  relayed: readonly (readonly string[])[],
+  layers: Layers,
+): readonly (() => void)[] {
+  return [
+    () => {
+      checkKeyLengths(dialect, layers);
+    },
+    ...Array.from(dialect.fields.values(), (field) => () => {
+      checkField(field, 'fields.json', layers);
+    }),
+    ...Array.from(dialect.keys.values(), (key) => () => {
+      checkKey(key, dialect, layers);
+    }),
+    () => {
+      checkForms(dialect, relayed, layers);
+    },
+    () => {
+      checkSession(dialect, layers);
+    },
+    () => {
+      checkDestinationWords(dialect, layers);
+    },
+    () => {
+      checkXml(dialect, layers);
+    },
+    () => {
+      checkRegions(dialect, layers);
+    },
+    () => {
+      checkTables(dialect, layers);
+    },
+  ];
+}
+
+function checkKeyLengths({ header }: Dialect, layers: Layers): void {
+  const { lengthMin, lengthMax } = header.messageKey;
+  if (lengthMin <= lengthMax) return;
+  throw layers.fault(
+    ['dialect.json', '/header/messageKey/lengthMin', 'must not pass lengthMax'],
+    ['dialect.json', '/header/messageKey/lengthMax', 'must not be below lengthMin'],
+  );
 }
 
 function checkField({ code, lengthMin, lengthMax }: FieldDefinition, file: string, layers: Layers): void {
@@ -72,15 +110,6 @@ function checkDestinations(
       ['dialect.json', pointerOf(['destinations', form]), `is a kind that ${file} names`],
     );
   }
-  for (const name of ['only', 'implied'] as const) {
-    const codes = [...destinations[name]].map((code) => (typeof code === 'string' ? code : code.text));
-    if (codes.some((code) => destinationKindOf(code, dialect) === undefined)) {
-      throw layers.fault(
-        [file, `/destinations/${name}`, 'names a code that looks like no destination'],
-        ['dialect.json', '/destinations', `has no form for a code of ${file}`],
-      );
-    }
-  }
 }
 
 function checkBody(key: KeyDefinition, file: string, dialect: Dialect, layers: Layers): void {
@@ -89,7 +118,9 @@ function checkBody(key: KeyDefinition, file: string, dialect: Dialect, layers: L
     key.cases.length > 0 ||
     key.exclusive.length > 0 ||
     key.dictionary !== dialect.fields;
-  if (key.body === 'text' && (hasFields || key.priorityByField)) {
+  // In a document fields and text stand in elements of their own.
+  const mayHaveBoth = dialect.header.form === 'xml';
+  if (key.body === 'text' && !mayHaveBoth && (hasFields || key.priorityByField || key.expiresByField)) {
     throw layers.fault([file, '/body', 'is text, yet the file names fields']);
   }
   const known = (set: FieldSet, path: readonly string[]) => {
@@ -102,6 +133,9 @@ function checkBody(key: KeyDefinition, file: string, dialect: Dialect, layers: L
     }
   };
   known(key.fields, []);
+  if (key.alternativesFirst !== undefined && key.fields.alternatives.length === 0) {
+    throw layers.fault([file, '/alternativesFirst', 'is there without alternatives']);
+  }
   for (const [at, codes] of key.exclusive.entries()) {
     if (codes.every((code) => key.fields.permitted.has(code))) continue;
     throw layers.fault([file, pointerOf(['exclusive', at]), 'names a field this key does not list']);
@@ -114,6 +148,9 @@ function checkBody(key: KeyDefinition, file: string, dialect: Dialect, layers: L
   }
   for (const value of key.priorityByField?.classes.keys() ?? []) {
     checkCode(key.priorityByField?.field ?? '', value, ['priorityByField', 'classes', value]);
+  }
+  for (const value of key.expiresByField?.ms.keys() ?? []) {
+    checkCode(key.expiresByField?.field ?? '', value, ['expiresByField', 'ms', value]);
   }
 
   // A decision hangs on this field's value: it must be a field of this key, and the value one it can have.
@@ -152,9 +189,7 @@ function checkRegions(dialect: Dialect, layers: Layers): void {
 
 /** A table in a difference that replaces nothing is a slip of the pen: the one it was meant for still holds. */
 function checkTables(dialect: Dialect, layers: Layers): void {
-  const dictionaries = [dialect.fields, ...[...dialect.keys.values()].map(({ dictionary }) => dictionary)];
-  const fields = new Set(dictionaries.flatMap((dictionary) => [...dictionary.values()]));
-  const used = new Set([...fields].map(({ codeTable }) => `codes/${codeTable}.tsv`));
+  const used = new Set(Array.from(dialect.tables.keys(), (name) => `codes/${name}.tsv`));
   for (const table of layers.ownTables()) {
     if (!used.has(table)) throw layers.fault([table, '', 'is a table that no field names']);
   }

@@ -8,7 +8,7 @@ import { FrameDecoder } from '../frame/frame.ts';
 import { Fault } from '../message/codes.ts';
 import { parse } from '../parse/parse.ts';
 import { validate } from '../validate/validate.ts';
-import { loadDialect, priorityClassOf } from './dialect.ts';
+import { expiresMsOf, genericOriOf, loadDialect, numbersIn, priorityClassOf } from './dialect.ts';
 
 const protocols = join(import.meta.dirname, '../../protocols');
 const legacy = join(protocols, 'nlets-legacy');
@@ -41,11 +41,17 @@ function complaint(folder: string): string {
   return 'loaded';
 }
 
+/** Query and answer, by what they have in common (domain sheet 7). */
+const pairs = 'AC A AL AV B CC CP CW DN D F G H I K L M NA NF NI NL RN RP R SO SV SW T U V WL W X Y'.split(
+  ' ',
+);
+
 test('loads the message keys, their fields, tables and regions', () => {
   const { keys, fields, regions, framing } = loadDialect(legacy);
-  assert.equal(
-    [...keys.keys()].join(' '),
-    'AM AML DQ DR ER FQ FR IQ IR KQ KR LQ LR NLQ NLR RQ RQG RR SM TQ TR YQ YR',
+  const other = 'AA AM AML CR DQG DRG ER HS HSL RQG SM TA TD TU';
+  assert.deepEqual(
+    [...keys.keys()],
+    [...pairs.flatMap((two) => [`${two}Q`, `${two}R`]), ...other.split(' ')].sort(),
   );
   assert.deepEqual(fields.get('SEX')?.codes, new Set(['M', 'F', 'U', 'X']));
   assert.ok(regions.get('E1')?.includes('WI'));
@@ -208,8 +214,136 @@ test('queries expire after two minutes, hit confirmations after ten, other keys 
   const expiring = [...keys.values()].flatMap(({ key, expiresMs }) =>
     expiresMs === undefined ? [] : [`${key} ${String(expiresMs)}`],
   );
-  const queries = ['DQ', 'FQ', 'IQ', 'KQ', 'LQ', 'NLQ', 'RQ', 'RQG', 'TQ'].map((key) => `${key} 120000`);
-  assert.deepEqual(expiring.sort(), [...queries, 'YQ 600000']);
+  const queries = pairs.filter((two) => two !== 'Y').map((two) => `${two}Q`);
+  const waiting = [...queries, 'DQG', 'RQG', 'TA', 'TD', 'TU'].map((key) => `${key} 120000`);
+  assert.deepEqual(expiring.sort(), [...waiting, 'YQ 600000'].sort());
+});
+
+test('a query names what may answer it, older keys too', () => {
+  const { keys } = loadDialect(legacy);
+  for (const two of pairs) {
+    if (two !== 'Y') assert.equal(keys.get(`${two}R`)?.kind, 'response', two);
+    assert.ok(keys.get(`${two}Q`)?.repliedBy.includes(`${two}R`), two);
+  }
+  assert.deepEqual(keys.get('RQG')?.repliedBy, ['RR']);
+  assert.deepEqual(keys.get('DQG')?.repliedBy, ['DRG', 'DR']);
+});
+
+test('every table is there to be read, with the meanings of its codes', () => {
+  const dialect = loadDialect(legacy);
+  const meaning = (table: string, code: string) => dialect.tables.get(table)?.get(code);
+  assert.equal(meaning(dialect.keys.get('ER')?.numbers ?? '', '14'), 'required field missing');
+  assert.match(meaning(dialect.keys.get('SM')?.numbers ?? '', '02') ?? '', /will be forwarded/);
+  assert.match(meaning('special-codes', 'OD') ?? '', /ORI directory/);
+  assert.equal(meaning('eye-colours', 'HAZ'), 'hazel');
+  assert.equal(genericOriOf('NVLIC0000', dialect), 'vehicle registration');
+  assert.match(genericOriOf('AZGUNHELP', dialect) ?? '', /help file on guns/);
+  assert.equal(genericOriOf('NV0990300', dialect), undefined);
+  assert.equal(
+    complaint(changed('dialect.json', (file) => (file['tables'] = ['agency-types', 'trees']))),
+    'codes/trees.tsv / cannot be read',
+  );
+});
+
+test('the numbers of an error or status text stand where it says them, with what they mean', () => {
+  const dialect = loadDialect(legacy);
+  const found = (text: string) => {
+    const read = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
+    assert.ok(read.ok);
+    return numbersIn(read.value, dialect).map(({ code, meaning, offset, length }) => [
+      code,
+      meaning,
+      text.slice(offset, offset + length),
+    ]);
+  };
+  assert.deepEqual(
+    found('ER.NL0000000.CA0990100.TXT\r\n.14. MISSING\r\n.77. OTHER\r\nTEXT .22. HERE\r\n.19. X'),
+    [
+      ['14', 'required field missing', '.14.'],
+      ['19', 'destination ORIs invalid', '.19.'],
+    ],
+  );
+  assert.equal(found('SM.NL0000000.CA0990100.TXT\r\n.04. OUT')[0]?.[0], '04');
+  assert.deepEqual(found('AM.CA0990100.NV.TXT\r\n.14. MISSING'), []);
+});
+
+test('another name of a destination leads to one of its kind and length, in one step', () => {
+  const withAliases = (aliases: object) =>
+    complaint(
+      changed('dialect.json', (file) => {
+        file['destinations'] = { ...(file['destinations'] as object), aliases };
+      }),
+    );
+  const wrong = 'dialect.json /destinations/aliases/NE';
+  assert.equal(withAliases({ NE: 'NB' }), 'loaded');
+  assert.equal(withAliases({ NE: 'NEBR' }), `${wrong} leads to what looks like no destination`);
+  assert.equal(withAliases({ NE: 'F1' }), `${wrong} looks like another kind of destination`);
+  assert.equal(withAliases({ NE: 'NEB', NEB: 'NB' }), `${wrong} leads to what looks like no destination`);
+  assert.equal(withAliases({ NE: 'GU', GU: 'GM' }), `${wrong} leads to another alias`);
+});
+
+test('a list of destinations in a message key holds what looks like one, by its own name', () => {
+  const withRule = (destinations: string[]) =>
+    complaint(
+      changed('message-keys/IQ.json', (file) => (file['byDestination'] = [{ destinations, only: ['NAM'] }])),
+    );
+  assert.equal(withRule(['CN']), 'loaded');
+  assert.match(
+    withRule(['CANADA']),
+    /^message-keys\/IQ\.json \/byDestination\/0\/destinations names a code that looks/,
+  );
+  assert.match(withRule(['GU']), /^message-keys\/IQ\.json \/byDestination\/0\/destinations names an alias/);
+  const withExcept = (except: string[]) =>
+    complaint(
+      changed('message-keys/AM.json', (file) => {
+        file['destinations'] = { ...(file['destinations'] as object), except };
+      }),
+    );
+  assert.equal(withExcept(['ON']), 'loaded');
+  assert.match(withExcept(['NE']), /^message-keys\/AM\.json \/destinations\/except names an alias/);
+  const withAlone = (alone: string[]) =>
+    complaint(
+      changed('message-keys/AM.json', (file) => {
+        file['destinations'] = { ...(file['destinations'] as object), alone };
+      }),
+    );
+  assert.equal(withAlone(['AAXXXHELP']), 'loaded');
+  assert.match(
+    withAlone(['XXHELP']),
+    /^message-keys\/AM\.json \/destinations\/alone names a code that looks/,
+  );
+});
+
+test('a rule for destinations names fields that the dialect has', () => {
+  const also = (file: Content) => (file['byDestination'] = [{ destinations: ['MO'], also: ['QQQ'] }]);
+  assert.equal(
+    complaint(changed('message-keys/RQ.json', also)),
+    'message-keys/RQ.json / names a field fields.json lacks',
+  );
+  const only = (file: Content) => (file['byDestination'] = [{ destinations: ['MO'], only: ['QQQ'] }]);
+  assert.match(
+    complaint(changed('message-keys/RQ.json', only)),
+    /^message-keys\/RQ\.json \/byDestination\/0\/only names/,
+  );
+});
+
+test('a routine hit confirmation may wait an hour, an urgent one and one that does not say ten minutes', () => {
+  const dialect = loadDialect(legacy);
+  const waits = (text: string) => {
+    const read = parse({ kind: 'frame', bytes: Buffer.from(text, 'latin1') }, dialect);
+    assert.ok(read.ok);
+    return expiresMsOf(read.value, dialect);
+  };
+  assert.equal(waits('YQ.CA0990100.NV0990300.TXT\r\nPRI/r.RTY/SV'), 3_600_000);
+  assert.equal(waits('YQ.CA0990100.NV0990300.TXT\r\nPRI/U.RTY/SV'), 600_000);
+  assert.equal(waits('YQ.CA0990100.NV0990300.TXT\r\nRTY/SV'), 600_000);
+  assert.equal(waits('RQ.CA0990100.NV.TXT\r\nPRI/R'), 120_000);
+  assert.equal(waits('AM.CA0990100.NV.TXT\r\nPRI/R'), 0);
+  const ofOther = (file: Content) => (file['expiresByField'] = { field: 'PRI', ms: { Z: 5000 } });
+  assert.match(
+    complaint(changed('message-keys/YQ.json', ofOther)),
+    /expiresByField\/ms\/Z is not in its field's code table$/,
+  );
 });
 
 test('an output form whose body, mark or count a station could not find is refused', () => {

@@ -234,6 +234,19 @@ test('what is wrong with the other dialect alone is told of the other one’s fi
   assert.match(complaint(child({ ...on, body: { fieldsMax: 9 } })), /^\.\.\/broken-zz\//);
 });
 
+test('another name of a destination, the markers of parts and the generic ORIs can be taken away', () => {
+  const destinations = { aliases: { NE: null, IT: 'CN' }, genericOris: null };
+  const dialect = loadDialect(child({ destinations, parts: null }));
+  assert.deepEqual([...dialect.destinations.aliases].sort(), [
+    ['GU', 'GM'],
+    ['IT', 'CN'],
+  ]);
+  assert.equal(dialect.parts, undefined);
+  assert.equal(dialect.destinations.genericOris, '');
+  assert.equal(dialect.tables.has('generic-oris'), false);
+  assert.ok(loadDialect(child({})).tables.has('generic-oris'));
+});
+
 test('where this dialect no longer fits the other, its own file is told, not the one it inherited', () => {
   const cases: [head: object, files: Files, said: string][] = [
     [
@@ -244,7 +257,7 @@ test('where this dialect no longer fits the other, its own file is told, not the
     [
       { header: { messageKey: { lengthMax: 2 } } },
       {},
-      'dialect.json /header/messageKey does not allow the length of message-keys/AML.json',
+      'dialect.json /header/messageKey does not allow the length of message-keys/ACQ.json',
     ],
     [
       { header: { textMark: 'BODY' } },
@@ -256,16 +269,16 @@ test('where this dialect no longer fits the other, its own file is told, not the
       {},
       'dialect.json /header/textMark must be the last line of /relayed/0 and no other',
     ],
-    [{ without: ['RR'] }, {}, 'dialect.json /without/0 is what answers message-keys/RQ.json'],
+    [{ without: ['RR'] }, {}, 'dialect.json /without/0 is what answers message-keys/RNQ.json'],
     [
       { destinations: { region: null } },
       { 'regions.tsv': 'region\tstates\tconfidence\tsource\n' },
-      'dialect.json /destinations/region is a kind that message-keys/AM.json names',
+      'dialect.json /destinations/region is a kind that message-keys/AA.json names',
     ],
     [
       { destinations: { allPoints: [] } },
       {},
-      'dialect.json /destinations/allPoints is a kind that message-keys/AM.json names',
+      'dialect.json /destinations/allPoints is a kind that message-keys/AA.json names',
     ],
     [
       { destinations: { region: 'AAA' } },
@@ -275,7 +288,7 @@ test('where this dialect no longer fits the other, its own file is told, not the
     [
       {},
       { 'fields.json': { source, fields: { LIT: null } } },
-      'fields.json /fields/LIT is a field that message-keys/RQ.json names',
+      'fields.json /fields/LIT is a field that message-keys/RPQ.json names',
     ],
     [
       {},
@@ -292,6 +305,26 @@ test('where this dialect no longer fits the other, its own file is told, not the
       {},
       { 'message-keys/ACK.json': { ...treeKey, key: 'ACK' } },
       'message-keys/ACK.json /key is what a station answers with: /output/receipts/accepted',
+    ],
+    [
+      {},
+      { 'regions.tsv': 'region\tstates\tconfidence\tsource\nG9\tAZ NE\tconvention\tinvented\n' },
+      'regions.tsv /2 names an alias',
+    ],
+    [
+      { destinations: { aliases: { NV: 'OR' } } },
+      {},
+      'dialect.json /destinations/aliases has a code of regions.tsv',
+    ],
+    [
+      { destinations: { aliases: { IT: 'CN' } } },
+      { 'message-keys/ZZQ.json': { ...treeKey, destinations: { kinds: ['state'], max: 1, only: ['IT'] } } },
+      'message-keys/ZZQ.json /destinations/only names an alias, which no message is read with',
+    ],
+    [
+      {},
+      { 'codes/generic-oris.tsv': table('NVLIC0000') },
+      'codes/generic-oris.tsv / has a code that is not xx and the rest of an ORI',
     ],
     [{ output: { receipts: { refused: 'ACK' } } }, {}, 'dialect.json /output/receipts/refused is taken'],
     [{ output: { receipts: { accepted: 'REJ' } } }, {}, 'dialect.json /output/receipts/accepted is taken'],

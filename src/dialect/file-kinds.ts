@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { confidences, destinationKinds, headerForms, keyKinds } from './definitions.ts';
+import { aliases, alone, byDestination, destinationCode, tableName } from './destination-kinds.ts';
+import { expiresByField, expiry } from './expiry-file.ts';
 import { framingFile } from './framing-file.ts';
+import { ncicFile } from './ncic-form.ts';
+import { partsFile } from './part-markers.ts';
+import { sessionForm } from './session-form.ts';
 
 /**
  * The file kinds of a dialect folder: a closed vocabulary that code knows, never names of code or expressions.
@@ -30,7 +35,8 @@ const fieldPicture = z
   .regex(/^[A9X@,:/-]{1,32}$/)
   .describe('One character each: A letter, 9 digit, X letter or digit; others stand for themselves');
 export const fieldCode = z.string().regex(/^[A-Z]{3}$/);
-export const keyCode = z.string().regex(/^[A-Z]{2,5}$/);
+/** Letters; one letter and a digit is a key too (L1, domain sheet 6.3). */
+export const keyCode = z.string().regex(/^(?:[A-Z]{2,5}|[A-Z][0-9])$/);
 const priorityClass = z.literal([0, 1, 2, 3, 4, 5, 6]).describe('0 highest, 6 lowest');
 
 /** Names that may stand in braces in any form: both clock lines, who wrote, and the sender's own reference. */
@@ -73,7 +79,6 @@ const relayedForm = formOf(relayedPlaceholders).describe(
 );
 
 export const dialectName = z.string().regex(/^[a-z][a-z0-9-]{1,39}$/);
-const destinationCode = z.string().regex(/^[A-Z0-9]{1,9}$/);
 
 export const dialectFile = z
   .strictObject({
@@ -107,8 +112,32 @@ export const dialectFile = z
       mnemonic: z.array(picture).min(1).max(4).optional().describe('The lengths a mnemonic may have'),
       group: picture.optional(),
       allPoints: z.array(destinationCode).max(8),
+      aliases,
+      genericOris: tableName.optional().describe('Table of ORIs every state has, xx for the state'),
     }),
     body: z.strictObject({ fieldsMax: z.int().min(1).max(256) }),
+    parts: partsFile.optional(),
+    tables: z.array(tableName).min(1).max(32).optional().describe('Tables no field names, there to be read'),
+    unknownKeys: z
+      .enum(['refuse', 'pass'])
+      .optional()
+      .describe('A message whose key has no file. Default refuse; pass takes it as free text'),
+    unknownKeysLike: z
+      .strictObject({
+        inquiry: keyCode,
+        response: keyCode,
+        administrative: keyCode,
+        implied: z
+          .array(destinationCode)
+          .min(1)
+          .max(5)
+          .optional()
+          .describe('Where one goes that has no destination: KEY.ORI.FLD/value. None: it is refused'),
+      })
+      .optional()
+      .describe(
+        'With pass: the keys they are taken like, for one of three letters that ends in Q, in R, and for all others',
+      ),
     answers: z.strictObject({
       utcOffsetMinutes: z.int().min(-720).max(840),
       originalCharactersMax: z.int().min(0).max(1000),
@@ -131,6 +160,8 @@ export const dialectFile = z
       .max(4)
       .optional()
       .describe('How messages look that a network hands on to us; the first form that fits is taken'),
+    session: sessionForm.optional(),
+    ncic: ncicFile.optional().describe('Where header.form is ncic: how header and responses look'),
   })
   .meta({ title: 'dialect.json: what a dialect looks like' });
 
@@ -154,11 +185,7 @@ export const fieldFile = z.strictObject({
     .max(8)
     .optional()
     .describe('Values that pass whatever the pictures say'),
-  codeTable: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,39}$/)
-    .optional()
-    .describe('codes/NAME.tsv'),
+  codeTable: tableName.optional(),
   codeTableComplete: z.boolean().optional().describe('false: other codes pass too. Default true'),
   sensitive: z.boolean().describe('Masked wherever a person might see it'),
 });
@@ -181,6 +208,16 @@ export const messageKeyFile = z
     source,
     confidence,
     kind: z.enum(keyKinds),
+    suffixes: z
+      .union([
+        z.literal('any'),
+        z
+          .array(z.string().regex(/^[A-Z]$/))
+          .min(1)
+          .max(26),
+      ])
+      .optional()
+      .describe('Letters that may stand behind the key and a hyphen, as in EW-C; any: every letter'),
     priorityClass,
     priorityByField: z
       .strictObject({ field: fieldCode, classes: z.record(z.string().min(1), priorityClass) })
@@ -202,6 +239,8 @@ export const messageKeyFile = z
           .max(64)
           .optional()
           .describe('No other destination than these; none: any of its kinds'),
+        except: z.array(destinationCode).min(1).max(64).optional().describe('Not these, though of its kinds'),
+        alone,
         implied: z
           .array(destinationCode)
           .min(1)
@@ -211,11 +250,19 @@ export const messageKeyFile = z
       })
       .describe('Either kinds and max, or implied'),
     ...fieldSet,
+    alternativesFirst: z
+      .enum(['once', 'again'])
+      .optional()
+      .describe(
+        'The fields of an alternative stand first, as those that say which record is meant; again: each may come once more, with its new value',
+      ),
     exclusive: z
       .array(z.array(fieldCode).min(2).max(16))
       .max(16)
       .optional()
       .describe('Of each list one at most may be there'),
+    byDestination,
+    numbers: tableName.optional().describe('Table of the numbers its text may begin with'),
     fields: z
       .record(fieldCode, fieldFile)
       .optional()
@@ -226,10 +273,8 @@ export const messageKeyFile = z
       .optional()
       .describe('More fields, chosen by the value of one field'),
     repliedBy: z.array(keyCode).max(8).optional(),
-    expiresMs: z
-      .int()
-      .min(1000)
-      .max(86_400_000)
+    expiresByField,
+    expiresMs: expiry
       .optional()
       .describe('How long a delivery may wait before it is expired and its sender told; none: it waits'),
   })

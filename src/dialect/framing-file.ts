@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { confidences } from './definitions.ts';
-import { countableMax, type Framing } from './framing.ts';
+import { countableMax, type Framing, type StxEtxFraming } from './framing.ts';
+import { isTemplate, templateOf, templateShape } from './template-file.ts';
 
 const limits = {
   frameBytesMax: z
@@ -41,14 +42,34 @@ const ascii = z
   })
   .check(isCountable);
 
+const stxEtx = z.strictObject({
+  ...head,
+  kind: z.literal('stx-etx').describe('STX (0x02), content, ETX (0x03)'),
+  lrc: z
+    .enum(['none', 'xor'])
+    .optional()
+    .describe(
+      'xor: one byte after ETX, the exclusive or of the bytes behind STX up to and with ETX. Default none',
+    ),
+  soh: z
+    .strictObject({
+      use: z.enum(['optional', 'required']).describe('Whether SOH (0x01) and a header must stand before STX'),
+      header: z
+        .string()
+        .max(64)
+        .regex(/^[ -~]*$/)
+        .describe('The header we write; empty and optional: no SOH either'),
+      headerBytesMax: z.int().min(1).max(4096).describe('Longest header taken; what it holds is dropped'),
+    })
+    .optional()
+    .describe('Left out: there is no SOH'),
+  ...limits,
+});
+
 /** framing.json of a dialect, and each file of protocols/framings/. */
 export const framingFile = z
   .discriminatedUnion('kind', [
-    z.strictObject({
-      ...head,
-      kind: z.literal('stx-etx').describe('STX (0x02), content, ETX (0x03)'),
-      ...limits,
-    }),
+    stxEtx,
     z.discriminatedUnion('encoding', [binary, ascii]),
     z.strictObject({
       ...head,
@@ -60,6 +81,7 @@ export const framingFile = z
         .describe('One to four bytes that end a frame, as characters of their codes; \\u0004 is EOT'),
       ...limits,
     }),
+    z.strictObject({ ...head, ...templateShape, ...limits }).check(isTemplate),
   ])
   .meta({ title: 'framing.json: how messages are cut from the line' });
 
@@ -79,11 +101,24 @@ function isCountable(check: z.core.ParsePayload<LengthFile>): void {
   });
 }
 
+function stxEtxOf({ lrc, soh, frameBytesMax, frameFaultsMax }: z.output<typeof stxEtx>): StxEtxFraming {
+  return {
+    kind: 'stx-etx',
+    ...(lrc === 'xor' ? { lrc } : {}),
+    ...(soh && {
+      soh: { isRequired: soh.use === 'required', text: soh.header, bytesMax: soh.headerBytesMax },
+    }),
+    frameBytesMax,
+    frameFaultsMax,
+  };
+}
+
 /** What the switch needs of a framing file. */
 export function framingOf(read: z.output<typeof framingFile>): Framing {
   const { kind, frameBytesMax, frameFaultsMax } = read;
   const limitsRead = { frameBytesMax, frameFaultsMax };
-  if (kind === 'stx-etx') return { kind, ...limitsRead };
+  if (kind === 'stx-etx') return stxEtxOf(read);
+  if (kind === 'header-template') return templateOf(read);
   if (kind === 'delimiter') return { kind, delimiter: read.delimiter, ...limitsRead };
   const { countsSelf } = read;
   const prefix =

@@ -64,7 +64,7 @@ test('a framing that cannot work is refused with file and pointer', () => {
   const cases: [object, RegExp][] = [
     [
       { ...head, kind: 'foxtalk' },
-      /^state-zz\.json \/kind must be one of stx-etx, length-prefix, delimiter$/,
+      /^state-zz\.json \/kind must be one of stx-etx, length-prefix, delimiter, header-template$/,
     ],
     [{ ...digits, encoding: 'bcd' }, /^state-zz\.json \/encoding must be one of binary, ascii$/],
     [{ ...digits, width: 2 }, /^state-zz\.json \/width must be one of 4, 5, 6$/],
@@ -109,4 +109,82 @@ test('a delimiter that texts are full of, or that has a meaning between frames, 
     );
   for (const delimiter of ['\x1c', '\x03', '\x04\r\n', 'NNNN', '\xff\0\xaa\x55'])
     assert.equal(complaint({ ...delimited, delimiter }), 'loaded', JSON.stringify(delimiter));
+});
+
+const field = (name: string, width: number, value: number, role?: string) => ({
+  name,
+  width,
+  default: value,
+  role,
+});
+const segmented = {
+  ...head,
+  kind: 'header-template',
+  start: 'FF00AA55',
+  stop: '55AA00FF',
+  length: { width: 2, endian: 'big', counts: 'frame' },
+  fields: [
+    field('kind', 1, 0, 'block-type'),
+    field('message', 2, 1, 'message-id'),
+    field('part', 1, 1, 'segment-number'),
+    field('parts', 1, 1, 'segment-count'),
+  ],
+  blockTypes: { data: 0, ack: 3 },
+  segments: { segmentBytesMax: 4000, segmentsMax: 8, messagesMax: 4, bytesMax: 20_000, timeoutMs: 60_000 },
+};
+const bare = {
+  ...segmented,
+  fields: [],
+  blockTypes: undefined,
+  segments: undefined,
+};
+
+test('a header template whose parts do not belong together is refused, naming the place', () => {
+  assert.equal(complaint(segmented), 'loaded');
+  assert.equal(complaint(bare), 'loaded');
+  assert.equal(complaint({ ...bare, start: undefined, stop: undefined }), 'loaded');
+  const fields = (...changed: object[]) => ({ ...segmented, fields: [...segmented.fields, ...changed] });
+  const segments = (changed: object) => ({ ...segmented, segments: { ...segmented.segments, ...changed } });
+  const types = (changed: object) => ({ ...segmented, blockTypes: { ...segmented.blockTypes, ...changed } });
+  const wrong: readonly (readonly [object, RegExp])[] = [
+    [{ ...bare, start: 'FF00A' }, /\/start /],
+    [{ ...bare, frameBytesMax: 65_526 }, /\/frameBytesMax is more than the length can count: 65525/],
+    [fields(field('kind', 1, 0)), /\/fields\/4\/name is taken/],
+    [fields(field('other', 1, 0, 'block-type')), /\/fields\/4\/role is taken/],
+    [fields(field('other', 1, 256)), /\/fields\/4\/default is more than the field holds/],
+    [{ ...segmented, blockTypes: undefined }, /\/blockTypes is there exactly when/],
+    [{ ...bare, blockTypes: { data: 0 } }, /\/blockTypes is there exactly when/],
+    [types({ nak: 3 }), /\/blockTypes\/nak is taken/],
+    [types({ nak: 256 }), /\/blockTypes\/nak is more than the field holds/],
+    [types({ keepAliveRequest: 1 }), /\/blockTypes\/keepAliveRequest needs keepAliveReply/],
+    [{ ...segmented, segments: undefined }, /\/segments is there exactly when/],
+    [{ ...bare, segments: segmented.segments }, /\/segments is there exactly when/],
+    [{ ...segmented, fields: segmented.fields.slice(0, 3) }, /\/segments is there exactly when/],
+    [segments({ segmentBytesMax: 9001 }), /\/segments\/segmentBytesMax is more than/],
+    [segments({ segmentsMax: 256, segmentBytesMax: 40 }), /\/segments\/segmentsMax is more than the fields/],
+    [segments({ segmentsMax: 2 }), /\/segments\/segmentsMax is too few/],
+    [segments({ bytesMax: 8999 }), /\/segments\/bytesMax is less than one message/],
+    [
+      segments({ segmentsMax: 200, messagesMax: 400 }),
+      /\/segments\/messagesMax lets a line have more than 65536/,
+    ],
+  ];
+  for (const [content, text] of wrong) assert.match(complaint(content), text);
+});
+
+test('an LRC and a header before STX are taken from the file, and a header that holds a mark is not', () => {
+  const stxEtx = { ...head, kind: 'stx-etx' };
+  const soh = { use: 'required', header: 'HD', headerBytesMax: 8 };
+  assert.equal(complaint({ ...stxEtx, lrc: 'xor', soh }), 'loaded');
+  assert.match(complaint({ ...stxEtx, lrc: 'crc' }), /\/lrc /);
+  assert.match(complaint({ ...stxEtx, soh: { ...soh, header: 'H\x02' } }), /\/soh\/header /);
+  assert.match(complaint({ ...stxEtx, soh: { ...soh, use: 'none' } }), /\/soh\/use /);
+  const framing = loadFramings(join(import.meta.dirname, '../../protocols')).get('soh-stx-etx-lrc');
+  assert.deepEqual(framing, {
+    kind: 'stx-etx',
+    lrc: 'xor',
+    soh: { isRequired: true, text: '00', bytesMax: 16 },
+    frameBytesMax: 32_768,
+    frameFaultsMax: 20,
+  });
 });

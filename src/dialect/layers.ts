@@ -16,6 +16,13 @@ const peek = z.looseObject({ extends: z.string().optional() });
 type Difference = z.output<typeof dialectDifferenceFile>;
 type Head = z.output<typeof dialectFile>;
 
+/** The dialect whose file says something, and how sure its dialect.json is of itself. */
+export type Origin = {
+  readonly dialect: string;
+  readonly confidence: Head['confidence'];
+  readonly source: string;
+};
+
 /** A place in a file, and what is wrong there. */
 export type Wrong = readonly [file: string, pointer: string, text: string];
 
@@ -92,7 +99,9 @@ export class Layers {
   keys(): ReadonlyMap<string, KeyEntry> {
     const whole = new Map<string, KeyEntry>();
     for (const layer of this.#layers.toReversed()) {
-      for (const [at, key] of withoutOf(layer).entries()) {
+      const without = withoutOf(layer);
+      if (without === 'all') whole.clear();
+      for (const [at, key] of without === 'all' ? [] : without.entries()) {
         const pointer = pointerOf(['without', at]);
         if (layer.keys.has(key))
           throw layer.files.fault('dialect.json', pointer, 'has a file in this dialect');
@@ -104,6 +113,13 @@ export class Layers {
     return new Map([...whole].sort(([left], [right]) => (left < right ? -1 : 1)));
   }
 
+  /** Keys that a dialect below this one has and this one has not. */
+  keysLeftOut(): ReadonlySet<string> {
+    const here = this.keys();
+    const below = this.upwards().flatMap((layers) => [...layers.keys().keys()]);
+    return new Set(below.filter((key) => !here.has(key)));
+  }
+
   /** A file that is replaced as a whole. */
   json<S extends z.ZodType>(file: string, schema: S): z.output<S> {
     return this.#holding(file).files.json(file, schema);
@@ -113,6 +129,33 @@ export class Layers {
     return this.#holding(file).files.table(file, columns);
   }
 
+  has(file: string): boolean {
+    return this.#layers.some(({ files }) => files.has(file));
+  }
+
+  /** Has this dialect itself such a file, whatever those below it have? */
+  brings(file: string): boolean {
+    return this.#nearest.files.has(file);
+  }
+
+  /** Who says what stands at this place: the nearest dialect that does. */
+  origin(file: string, pointer = ''): Origin {
+    const { name, head } = this.#layers[this.#depth([file, pointer, ''])] ?? this.#nearest;
+    return { dialect: name, confidence: head.confidence, source: head.source };
+  }
+
+  /** What each dialect takes away of those below it, the nearest first: files of keys, and places in fields.json. */
+  takenAway(): readonly (Origin & { readonly what: string })[] {
+    return this.#layers.flatMap((layer) => {
+      const { confidence, source } = layer.head;
+      const without = withoutOf(layer);
+      const keys = (without === 'all' ? ['*'] : without).map((key) => `message-keys/${key}.json`);
+      const fields = Object.entries(layer.fields).filter(([, entry]) => entry === null);
+      const places = fields.map(([code]) => `fields.json ${pointerOf(['fields', code])}`);
+      return [...keys, ...places].map((what) => ({ dialect: layer.name, confidence, source, what }));
+    });
+  }
+
   /** Tables this dialect itself brings, not those below it. */
   ownTables(): readonly string[] {
     return this.#nearest.files.names('codes', '.tsv').map((name) => `codes/${name}`);
@@ -120,7 +163,12 @@ export class Layers {
 
   /** Where in this dialect's own dialect.json a key is left out; undefined when it is not. */
   leftOut(key: string): string | undefined {
-    const at = withoutOf(this.#nearest).indexOf(key);
+    const without = withoutOf(this.#nearest);
+    if (without === 'all') {
+      const wasThere = new Layers(this.#layers.slice(1)).keys().has(key);
+      return wasThere && !this.#nearest.keys.has(key) ? pointerOf(['without']) : undefined;
+    }
+    const at = without.indexOf(key);
     return at === -1 ? undefined : pointerOf(['without', at]);
   }
 
@@ -167,4 +215,5 @@ function readLayer(folder: string, isNearest: boolean): Layer {
 }
 
 const baseOf = ({ head }: Layer): string | undefined => ('extends' in head ? head.extends : undefined);
-const withoutOf = ({ head }: Layer): readonly string[] => ('without' in head ? (head.without ?? []) : []);
+const withoutOf = ({ head }: Layer): readonly string[] | 'all' =>
+  'without' in head ? (head.without ?? []) : [];

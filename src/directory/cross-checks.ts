@@ -121,3 +121,17 @@ export function mnemonicsOf(
   }
   return named;
 }
+
+/** A line that nobody can log on to would take no message at all. */
+export function checkUsers(
+  lines: readonly { readonly logOn?: { readonly users: readonly string[] } | undefined }[],
+  users: ReadonlyMap<string, unknown>,
+  files: CheckedFolder,
+): void {
+  for (const [at, { logOn }] of lines.entries()) {
+    const unknown = logOn?.users.findIndex((user) => !users.has(user)) ?? -1;
+    if (unknown === -1) continue;
+    const pointer = `/lines/${String(at)}/logOn/users/${String(unknown)}`;
+    throw files.fault('lines.json', pointer, 'is no user of users.json');
+  }
+}

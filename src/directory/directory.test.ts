@@ -80,22 +80,11 @@ test('lists every station that a line serves, with its lines in order, and none 
     agency: 'ca-dispatch',
     lines: ['ca-dispatch', 'clets-dispatch', 'ca-dispatch-spare'],
   });
-  assert.deepEqual(
-    [...stations.keys()],
-    [
-      'ca-dispatch-cad',
-      'ca-marshal-msc',
-      'nv-sheriff-cad',
-      'nv-system-switch',
-      'nv-patrol-cad',
-      'or-sheriff-cad',
-      'az-police-msc',
-      'nlets-switch',
-      'ca-north-desk',
-      'ca-north-jail',
-      'ca-records-cad',
-    ],
-  );
+  const served = JSON.parse(readFileSync(join(folder, 'lines.json'), 'utf8')) as {
+    readonly lines: readonly { readonly station: string }[];
+  };
+  assert.deepEqual([...stations.keys()], [...new Set(served.lines.map(({ station }) => station))]);
+  assert.ok(!stations.has('wa-system-switch'), 'an agency has it, and no line');
 });
 
 test('a mnemonic is one station of one agency', () => {
@@ -191,8 +180,8 @@ test('says which station copies could not reach', () => {
     assert.ok(!text.includes('secret'));
   }
   assert.match(
-    withAgency({ delivery: 'both', stations: [] }, 6),
-    /^agencies\.json \/agencies\/6\/stations must name a station/,
+    withAgency({ delivery: 'both', stations: [] }, 10),
+    /^agencies\.json \/agencies\/10\/stations must name a station/,
   );
   assert.equal(withAgency({ stations: ['ca-marshal-msc', 'ca-marshal-spare'] }), 'loaded', 'topic only');
 });
@@ -294,4 +283,72 @@ test('topics.json may be left out, and says nothing new when it says what holds 
     /^topics\.json \/subscriptions\/0\/topic must be one of/,
   );
   assert.match(complaint(withTopics({ splitByPriority: ['gbn01'] })), /^topics\.json \/splitByPriority/);
+});
+
+test('a station takes a message in part unless its line says otherwise', () => {
+  const { lines, version } = loadDirectory(example);
+  const policies = ['xml-airport', 'ca-transit'].map((name) => lines.get(name)?.whenNotCarried);
+  assert.deepEqual(policies, ['deliver-with-note', 'refuse']);
+  const withPolicy = (whenNotCarried: string) =>
+    changed('lines.json', (content) => {
+      Object.assign((content['lines'] as object[])[0] ?? {}, { whenNotCarried });
+    });
+  assert.equal(loadDirectory(withPolicy('deliver-with-note')).version, version, 'the default written out');
+  assert.notEqual(loadDirectory(withPolicy('refuse')).version, version);
+  assert.match(complaint(withPolicy('secret')), /^lines\.json \/lines\/0\/whenNotCarried must be one of/);
+});
+
+const logOnOf = (folder: string) => loadDirectory(folder).lines.get('clets-ranger')?.logOn;
+const rangerLine = (change: (line: Record<string, unknown>) => void): string =>
+  changed('lines.json', (content) => {
+    const line = (content['lines'] as Record<string, unknown>[]).find(({ name }) => name === 'clets-ranger');
+    assert.ok(line);
+    change(line);
+  });
+
+test('a line that asks for a log-on names users of users.json, and what it leaves out is filled in', () => {
+  const { passwordHashes } = loadDirectory(example);
+  assert.match(passwordHashes.get('RANGER1') ?? '', /^\$scrypt\$/);
+  assert.deepEqual(logOnOf(rangerLine((line) => (line['logOn'] = { users: ['RANGER1'] }))), {
+    users: new Set(['RANGER1']),
+    timeoutMs: 30_000,
+    failuresMax: 3,
+    failureDelayMs: 1000,
+  });
+  assert.equal(loadDirectory(example).lines.get('ca-dispatch')?.logOn, undefined);
+  assert.match(
+    complaint(rangerLine((line) => (line['logOn'] = { users: ['RANGER1', 'RANGER2'] }))),
+    /^lines\.json \/lines\/\d+\/logOn\/users\/1 is no user of users\.json$/,
+  );
+  const folder = replaced('users.json', 'RANGER1', 'RANGER9');
+  rmSync(join(folder, 'users.json'));
+  assert.match(complaint(folder), /logOn\/users\/0 is no user of users\.json$/);
+});
+
+test('a password in place of its hash is refused, and not repeated', () => {
+  const folder = changed('users.json', (content) => {
+    content['users'] = [{ user: 'RANGER1', hash: 'SAMPLE-PASS-099' }];
+  });
+  const said = complaint(folder);
+  assert.match(said, /^users\.json \/users\/0\/hash must have the form /);
+  assert.doesNotMatch(said, /SAMPLE/);
+  const twice = changed('users.json', (content) => {
+    const users = content['users'] as object[];
+    content['users'] = [...users, ...users];
+  });
+  assert.equal(complaint(twice), 'users.json /users/1/user is taken');
+});
+
+test('who may log on is part of the version, and what hides behind a hash is not', () => {
+  const { version } = loadDirectory(example);
+  const other = changed('users.json', (content) => {
+    const [user] = content['users'] as { hash: string }[];
+    assert.ok(user);
+    user.hash = user.hash.replace(/.{4}$/, 'AAAA');
+  });
+  assert.equal(loadDirectory(other).version, version);
+  assert.notEqual(
+    loadDirectory(rangerLine((line) => Reflect.deleteProperty(line, 'logOn'))).version,
+    version,
+  );
 });

@@ -4,9 +4,17 @@ import type { z } from 'zod';
 import { CheckedFolder, deepFreeze } from '../dialect/checked-file.ts';
 import { Fault } from '../message/codes.ts';
 import { canonical } from './canonical.ts';
-import { checkLine, checkMembers, checkStations, mnemonicsOf, uniqueMap } from './cross-checks.ts';
+import {
+  checkLine,
+  checkMembers,
+  checkStations,
+  checkUsers,
+  mnemonicsOf,
+  uniqueMap,
+} from './cross-checks.ts';
 import {
   agenciesFile,
+  type carryPolicies,
   type deliveryWays,
   directoryFile,
   groupsFile,
@@ -15,9 +23,11 @@ import {
   statesFile,
   topicsFile,
   topicsSettings,
+  usersFile,
 } from './file-kinds.ts';
 
 const TOPICS_FILE = 'topics.json';
+const USERS_FILE = 'users.json';
 
 export type Line = {
   readonly name: string;
@@ -39,6 +49,21 @@ export type Line = {
   readonly mayBroadcast: boolean;
   readonly mayAllPoints: boolean;
   readonly outbound: Outbound;
+  /** What becomes of a message to this line's station that its dialect cannot carry wholly. */
+  readonly whenNotCarried: (typeof carryPolicies)[number];
+  /** A session must log on first; undefined: it need not, and cannot. */
+  readonly logOn: LogOn | undefined;
+};
+
+/** What a line asks of a log-on. Times in ms; every setting is filled in. */
+export type LogOn = {
+  readonly users: ReadonlySet<string>;
+  /** How long a session may go without being logged on. */
+  readonly timeoutMs: number;
+  /** Refused log-ons after which a session is closed. */
+  readonly failuresMax: number;
+  /** How long the answer to a refused one is held back. */
+  readonly failureDelayMs: number;
 };
 
 /** How messages are sent to the station of a line. Times in ms; every setting is filled in. */
@@ -95,6 +120,8 @@ export type Directory = {
   /** Every station that a line serves: these are the station lanes there can be, for copies and for a sender's own notices. */
   readonly stations: ReadonlyMap<string, Station>;
   readonly topics: TopicsSettings;
+  /** User to the hash of the password. No part of the version: whoever reads that could try passwords against it. */
+  readonly passwordHashes: ReadonlyMap<string, string>;
 };
 
 /**
@@ -109,8 +136,10 @@ export function loadDirectory(folder: string): Directory {
   const { agencies } = files.json('agencies.json', agenciesFile);
   const { states } = files.json('states.json', statesFile);
   const { groups } = files.json('groups.json', groupsFile);
-  const lines = files.json('lines.json', linesFile).lines.map(withOutbound);
+  const lines = files.json('lines.json', linesFile).lines.map(filledIn);
   const topics = topicsOf(files);
+  const users = files.has(USERS_FILE) ? files.json(USERS_FILE, usersFile).users : [];
+  const userByName = uniqueMap(users, 'user', '/users', USERS_FILE, files);
   const { gatewayOri } = head;
 
   const agencyById = uniqueMap(agencies, 'id', '/agencies', 'agencies.json', files);
@@ -126,6 +155,7 @@ export function loadDirectory(folder: string): Directory {
   checkMembers(states, groups, agencyById, files);
   for (const [at, line] of lines.entries()) checkLine(line, at, lines, agencyById, agencyOfOri, files);
   checkStations(agencies, lines, files);
+  checkUsers(lines, userByName, files);
 
   return deepFreeze({
     version: versionOf({ gatewayOri, agencies, states, groups, lines, ...changedTopics(topics) }),
@@ -138,6 +168,7 @@ export function loadDirectory(folder: string): Directory {
     mnemonics: mnemonicsOf(agencies, files),
     stations: stationsOf(lines),
     topics,
+    passwordHashes: new Map(users.map(({ user, hash }) => [user, hash])),
   });
 }
 
@@ -167,26 +198,32 @@ export function mayOriginate(line: Line, ori: string): boolean {
   return line.oris.has(ori) || (line.upstream.size > 0 && line.upstream.has(ori.slice(0, 2)));
 }
 
-type LineFile = Omit<Line, 'framing' | 'oris' | 'upstream' | 'keys'> & {
+type LineFile = Omit<Line, 'framing' | 'oris' | 'upstream' | 'keys' | 'logOn'> & {
   readonly framing?: string | undefined;
   readonly oris: string[];
   readonly upstream?: string[] | undefined;
   readonly keys: 'all' | string[];
+  readonly logOn?: (Omit<LogOn, 'users'> & { readonly users: string[] }) | undefined;
 };
 
 function lineOf(line: LineFile): Line {
   const { framing, keys } = line;
   const [oris, upstream] = [new Set(line.oris), new Set(line.upstream)];
-  return { ...line, framing, oris, upstream, keys: keys === 'all' ? 'all' : new Set(keys) };
+  const logOn = line.logOn && { ...line.logOn, users: new Set(line.logOn.users) };
+  return { ...line, framing, oris, upstream, keys: keys === 'all' ? 'all' : new Set(keys), logOn };
 }
 
 type FileLine = z.output<typeof linesFile>['lines'][number];
 
 /** Filled in before the version is made: a setting written out is the same content as its default. */
-function withOutbound(line: FileLine): LineFile {
+function filledIn(line: FileLine): LineFile {
   const { ackTimeoutMs = line.ackTimeoutMs, answersAcked = false } = line.outbound ?? {};
   const { naksMax = 3, resendMs = 3000 } = line.outbound ?? {};
-  return { ...line, outbound: { ackTimeoutMs, answersAcked, naksMax, resendMs } };
+  const outbound = { ackTimeoutMs, answersAcked, naksMax, resendMs };
+  const { whenNotCarried = 'deliver-with-note' } = line;
+  if (line.logOn === undefined) return { ...line, outbound, whenNotCarried, logOn: undefined };
+  const { users, timeoutMs = 30_000, failuresMax = 3, failureDelayMs = 1000 } = line.logOn;
+  return { ...line, outbound, whenNotCarried, logOn: { users, timeoutMs, failuresMax, failureDelayMs } };
 }
 
 function stationsOf(lines: readonly LineFile[]): ReadonlyMap<string, Station> {

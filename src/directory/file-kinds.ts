@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { topicNames } from '../message/delivery.ts';
+import { passwordHashPattern } from '../vault/password-hash.ts';
 
 /** The files of a directory folder. Which agencies, lines, states and groups there are, and what each line may do. */
 const schemaLink = z.string().optional().describe('Lets editors check this file; ignored by the switch');
@@ -12,6 +13,12 @@ const id = z
   .describe('Lower case, never reused: keys, topics and records are named after it');
 export const deliveryWays = ['topic', 'station', 'both'] as const;
 export const stationPolicies = ['primary', 'all'] as const;
+export const carryPolicies = ['refuse', 'deliver-with-note'] as const;
+
+const userName = z
+  .string()
+  .regex(/^[A-Z0-9][A-Z0-9-]{0,31}$/)
+  .describe('Upper case; a log-on in lower case is read as upper case');
 
 const state = z.string().regex(/^[A-Z]{2}$/);
 
@@ -110,9 +117,43 @@ export const linesFile = z
             .describe(
               'A network is on this line: the two letters that ORIs begin with for which it may hand on messages',
             ),
-          keys: z.union([z.literal('all'), z.array(z.string().regex(/^[A-Z]{2,5}$/)).min(1)]),
+          keys: z.union([z.literal('all'), z.array(z.string().regex(/^(?:[A-Z]{2,5}|[A-Z][0-9])$/)).min(1)]),
           mayBroadcast: z.boolean(),
           mayAllPoints: z.boolean(),
+          whenNotCarried: z
+            .enum(carryPolicies)
+            .optional()
+            .describe(
+              'A message to this station that its dialect cannot carry wholly: refuse it, or deliver it with a note of what is missing; default deliver-with-note',
+            ),
+          logOn: z
+            .strictObject({
+              users: z
+                .array(userName)
+                .min(1)
+                .max(10_000)
+                .describe('Who may log on here: names of users.json'),
+              timeoutMs: z
+                .int()
+                .min(100)
+                .max(600_000)
+                .optional()
+                .describe('How long a session may go without being logged on; default 30000'),
+              failuresMax: z
+                .int()
+                .min(1)
+                .max(20)
+                .optional()
+                .describe('Refused log-ons after which a session is closed; default 3'),
+              failureDelayMs: z
+                .int()
+                .min(0)
+                .max(10_000)
+                .optional()
+                .describe('How long the answer to a refused log-on is held back; default 1000'),
+            })
+            .optional()
+            .describe('A station on this line must log on first, by the messages its dialect has for it'),
           outbound: z
             .strictObject({
               ackTimeoutMs: z
@@ -154,6 +195,22 @@ export const linesFile = z
       .max(10_000),
   })
   .meta({ title: 'lines.json: lines and what each may do' });
+
+/** Optional. Apart from lines.json, so that it can be kept where secrets are. */
+export const usersFile = z
+  .strictObject({
+    $schema: schemaLink,
+    source,
+    users: z
+      .array(
+        z.strictObject({
+          user: userName,
+          hash: z.string().regex(passwordHashPattern).describe('What `tenfour log-on hash` prints'),
+        }),
+      )
+      .max(10_000),
+  })
+  .meta({ title: 'users.json: who may log on, by the hash of a password' });
 
 const seconds = z.int().min(1).max(1_000_000_000);
 const code = z.string().regex(/^[A-Z][A-Z0-9]{1,8}$/);
@@ -230,4 +287,5 @@ export const directoryFileKinds = {
   groups: groupsFile,
   lines: linesFile,
   topics: topicsFile,
+  users: usersFile,
 } as const;

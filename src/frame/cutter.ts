@@ -6,7 +6,10 @@ import type { Refusal } from '../message/refusal.ts';
 export type FrameEvent =
   | Frame
   | { readonly kind: 'fault'; readonly refusal: Refusal; readonly isLast: boolean }
-  | { readonly kind: 'control'; readonly byte: ControlByte };
+  | ControlEvent;
+
+/** `reply`: what answers it, as it travels, where the peer asks whether we live. */
+export type ControlEvent = { readonly kind: 'control'; readonly byte: ControlByte; readonly reply?: Buffer };
 
 /** What one kind of framing does with a line's bytes. What it finds depends on the bytes alone, never on how they were cut into chunks. */
 export type Cutter = {
@@ -22,6 +25,14 @@ export type Cutter = {
   cut(chunk: Buffer, events: FrameEvent[]): number;
   /** Gives up an unfinished frame; undefined when there is none. */
   expire(): Refusal | undefined;
+  /** Header bytes before frames, which mean nothing to us, since the line opened. */
+  readonly headerBytes?: number;
+  /** What the peer calls the session, as it last said. */
+  readonly peerSession?: number | undefined;
+  /** Whole blocks read, since the line opened, where a frame may come in several. */
+  readonly blocks?: number;
+  /** Drops messages in several blocks that have waited too long for the rest. */
+  sweep?(nowMs: number): readonly Refusal[];
 };
 
 /** One shared object for each: a flood of control bytes costs a pointer a byte, not an object. */

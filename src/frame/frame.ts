@@ -2,10 +2,12 @@ import type { Framing } from '../dialect/dialect.ts';
 import type { Refusal } from '../message/refusal.ts';
 import type { Cutter, FrameEvent } from './cutter.ts';
 import { DelimiterCutter } from './delimiter.ts';
+import { HeaderTemplateCutter } from './header-template.ts';
 import { LengthPrefixCutter } from './length-prefix.ts';
+import { CheckedStxEtxCutter } from './stx-etx-checked.ts';
 import { StxEtxCutter } from './stx-etx.ts';
 
-export type { FrameEvent } from './cutter.ts';
+export type { ControlEvent, FrameEvent } from './cutter.ts';
 export { FaultRate } from './fault-rate.ts';
 
 /** A chunk may be pinned by frames that are views of it only if they are at least this part of it. */
@@ -13,7 +15,7 @@ const viewsShareMin = 1 / 4;
 
 /**
  * Cuts frames out of a line's bytes, by the line's framing. Holds at most `frameBytesMax` and what belongs to a prefix or delimiter
- * between calls, whatever the line sends.
+ * between calls, and of messages in several blocks what their limits say, whatever the line sends.
  *
  * The result depends on the bytes alone, never on how they were split into chunks.
  */
@@ -44,6 +46,21 @@ export class FrameDecoder {
     return this.#cutter.isInsideFrame;
   }
 
+  /** Bytes of headers before frames, since the line opened. */
+  get headerBytes(): number {
+    return this.#cutter.headerBytes ?? 0;
+  }
+
+  /** Whole blocks read since the line opened, where a frame may come in several: each is a step on, also one that ends no frame. */
+  get blocks(): number {
+    return this.#cutter.blocks ?? 0;
+  }
+
+  /** What the peer calls the session, where the framing has a number for it. */
+  get peerSession(): number | undefined {
+    return this.#cutter.peerSession;
+  }
+
   push(chunk: Buffer): readonly FrameEvent[] {
     const events: FrameEvent[] = [];
     const viewBytes = this.#cutter.cut(chunk, events);
@@ -55,16 +72,28 @@ export class FrameDecoder {
   expire(): Refusal | undefined {
     return this.#cutter.expire();
   }
+
+  /**
+   * Drops messages in several blocks that have got nothing for `segments.timeoutMs`. The clock is the caller's, and so is how exact this
+   * is: a wait is counted from the first call after the last block.
+   */
+  sweep(nowMs: number): readonly Refusal[] {
+    return this.#cutter.sweep?.(nowMs) ?? [];
+  }
 }
 
 function cutterOf(framing: Framing): Cutter {
   switch (framing.kind) {
     case 'stx-etx':
-      return new StxEtxCutter(framing);
+      return framing.lrc === undefined && framing.soh === undefined
+        ? new StxEtxCutter(framing)
+        : new CheckedStxEtxCutter(framing);
     case 'length-prefix':
       return new LengthPrefixCutter(framing);
     case 'delimiter':
       return new DelimiterCutter(framing);
+    case 'header-template':
+      return new HeaderTemplateCutter(framing);
   }
 }
 

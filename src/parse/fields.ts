@@ -1,4 +1,4 @@
-import { classAt, letter, lineEnd } from '../dialect/dialect.ts';
+import { classAt, letter, lineEnd, shortText } from '../dialect/dialect.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Field } from '../message/message.ts';
 import type { Outcome } from '../message/refusal.ts';
@@ -25,7 +25,8 @@ export function readFields(bytes: Buffer, from: number, dialect: Dialect): Outco
     let end = offset;
     while (end < bytes.length && bytes[end] !== period) end++;
     fields.push({
-      code: codeAt(bytes, at),
+      // Letters only, checked before, so there is one.
+      code: shortText(bytes, at, at + codeLength) ?? '',
       codeOffset: at,
       offset,
       length: trimmedEnd(bytes, offset, end) - offset,
@@ -35,19 +36,11 @@ export function readFields(bytes: Buffer, from: number, dialect: Dialect): Outco
   return { ok: true, value: fields };
 }
 
-function isFieldStart(bytes: Buffer, at: number): boolean {
+/** Three letters and a slash. */
+export function isFieldStart(bytes: Buffer, at: number): boolean {
   return (
     (classAt(bytes, at) & classAt(bytes, at + 1) & classAt(bytes, at + 2) & letter) !== 0 &&
     bytes[at + codeLength] === slash
-  );
-}
-
-function codeAt(bytes: Buffer, at: number): string {
-  // Letters only, checked before: clearing the bit folds lower case up.
-  return String.fromCharCode(
-    (bytes[at] ?? 0) & ~0x20,
-    (bytes[at + 1] ?? 0) & ~0x20,
-    (bytes[at + 2] ?? 0) & ~0x20,
   );
 }
 

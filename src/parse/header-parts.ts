@@ -1,4 +1,4 @@
-import { classAt, destinationKindOf, digit, letter, matchesPicture } from '../dialect/dialect.ts';
+import { classAt, destinationKindOf, digit, letter, matchesPicture, shortText } from '../dialect/dialect.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Destination } from '../message/message.ts';
 import type { Refusal } from '../message/refusal.ts';
@@ -13,6 +13,7 @@ export type HeaderRest = {
 export const period = 0x2e;
 /** No header part but the control field is longer; a part that does not end by then is not one. */
 const partBytesMax = 9;
+const oriLength = 9;
 
 /**
  * An ORI may begin with the letters of the text mark (one state’s do), and a mnemonic too. Where such bytes are closed by a period,
@@ -57,12 +58,32 @@ export function wordEnd(bytes: Buffer, from: number): number {
 
 /** Header parts are nine bytes at most: building the string here is quicker than a call into Node. */
 export function textOf(bytes: Buffer, from: number, to: number): string {
+  const short = shortText(bytes, from, to);
+  if (short !== undefined) return short;
+  if (to - from === oriLength) return oriText(bytes, from);
   let text = '';
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at] ?? 0;
-    text += String.fromCharCode(byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte);
-  }
+  for (let at = from; at < to; at++) text += String.fromCharCode(upperAt(bytes, at));
   return text;
+}
+
+/** An ORI stands in every header, and one call makes it in a third of the time of nine. */
+function oriText(bytes: Buffer, at: number): string {
+  return String.fromCharCode(
+    upperAt(bytes, at),
+    upperAt(bytes, at + 1),
+    upperAt(bytes, at + 2),
+    upperAt(bytes, at + 3),
+    upperAt(bytes, at + 4),
+    upperAt(bytes, at + 5),
+    upperAt(bytes, at + 6),
+    upperAt(bytes, at + 7),
+    upperAt(bytes, at + 8),
+  );
+}
+
+function upperAt(bytes: Buffer, at: number): number {
+  const byte = bytes[at] ?? 0;
+  return byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
 }
 
 /** Each of CR, LF, DEL once, in this order, each optional (domain sheet 2.1 [S6][S7][S8]). */

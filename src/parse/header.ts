@@ -1,7 +1,15 @@
-import { classAt, destinationKindOf, letter, matchesPicture, printable } from '../dialect/dialect.ts';
+import {
+  canonicalDestination,
+  classAt,
+  destinationKindOf,
+  keyOf,
+  matchesPicture,
+  printable,
+} from '../dialect/dialect.ts';
 import type { Dialect, KeyDefinition } from '../dialect/dialect.ts';
 import type { Destination } from '../message/message.ts';
 import type { Outcome } from '../message/refusal.ts';
+import { isFieldStart } from './fields.ts';
 import {
   type HeaderRest,
   isTextMark,
@@ -11,11 +19,12 @@ import {
   skipLineEnd,
   textOf,
 } from './header-parts.ts';
+import { readMessageKey } from './message-key.ts';
 import { readRelayed, relayedOriEnd } from './relayed.ts';
 
 export type Header = {
   readonly messageKey: string;
-  /** Undefined for a key the dialect does not know. */
+  /** Undefined for a key the dialect does not take. */
   readonly key: KeyDefinition | undefined;
   readonly originatingOri: string;
   readonly destinations: readonly Destination[];
@@ -30,13 +39,9 @@ export type Header = {
  */
 export function readHeader(bytes: Buffer, dialect: Dialect): Outcome<Header> {
   const { header } = dialect;
-  const keyEnd = partEnd(bytes, 0);
-  if (keyEnd === -1) return refused({ code: 'PARSE_HEADER', field: 'key', offset: 0 });
-  const messageKey = textOf(bytes, 0, keyEnd);
-  const { lengthMin, lengthMax } = header.messageKey;
-  if (keyEnd < lengthMin || keyEnd > lengthMax || !isLetters(bytes, 0, keyEnd)) {
-    return refused({ code: 'PARSE_MESSAGE_KEY', field: 'key', offset: 0, length: keyEnd });
-  }
+  const found = readMessageKey(bytes, 0, dialect);
+  if (!found.ok) return found;
+  const { messageKey, end: keyEnd } = found.value;
 
   const oriAt = keyEnd + 1;
   const periodAt = partEnd(bytes, oriAt);
@@ -47,7 +52,7 @@ export function readHeader(bytes: Buffer, dialect: Dialect): Outcome<Header> {
     return refused({ code: 'PARSE_ORI', field: 'ori', offset: oriAt, length: oriEnd - oriAt });
   }
 
-  const key = dialect.keys.get(messageKey);
+  const key = keyOf(dialect, messageKey);
   const rest =
     periodAt === -1 ? readRelayed(bytes, oriEnd, dialect) : readRest(bytes, oriEnd + 1, key, dialect);
   if (!rest.ok) return rest;
@@ -66,7 +71,7 @@ function readRest(
   key: KeyDefinition | undefined,
   dialect: Dialect,
 ): Outcome<HeaderRest> {
-  const implied = key?.destinations.implied;
+  const implied = key?.isUnknown === true ? unknownImplied(bytes, from, dialect) : key?.destinations.implied;
   if (implied !== undefined && implied.length > 0) {
     return {
       ok: true,
@@ -84,6 +89,12 @@ function readRest(
   }
   const bodyOffset = skipLineEnd(bytes, textAt + dialect.header.textMark.length);
   return { ok: true, value: { destinations, control: control.value.text, bodyOffset } };
+}
+
+/** A key without a file is read as one with implied destinations where a field begins: no destination holds a slash. */
+function unknownImplied(bytes: Buffer, from: number, { unknownKeys }: Dialect): readonly Destination[] {
+  if (unknownKeys === undefined || !isFieldStart(bytes, skipLineEnd(bytes, from))) return [];
+  return unknownKeys.implied;
 }
 
 type Destinations = { readonly destinations: readonly Destination[]; readonly end: number };
@@ -104,7 +115,7 @@ function readDestinations(bytes: Buffer, from: number, dialect: Dialect): Outcom
     if (destinations.length === limit) {
       return refused({ code: 'PARSE_DESTINATION', field: 'destination', offset: at, limit });
     }
-    destinations.push({ text, offset: at });
+    destinations.push({ text: canonicalDestination(text, dialect), offset: at });
     at = end + 1;
   }
   if (destinations.length === 0) {
@@ -131,11 +142,4 @@ function readControl(
     return refused({ code: 'PARSE_CONTROL', field: 'control', offset: at + 1, length, limit: lengthMax });
   }
   return { ok: true, value: { text: bytes.toString('latin1', at + 1, end), end: end + 1 } };
-}
-
-function isLetters(bytes: Buffer, from: number, to: number): boolean {
-  for (let at = from; at < to; at++) {
-    if ((classAt(bytes, at) & letter) === 0) return false;
-  }
-  return true;
 }

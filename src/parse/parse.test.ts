@@ -264,11 +264,51 @@ test('reads back what a header was made of', () => {
       assert.equal(message.originatingOri, from);
       assert.deepEqual(
         message.destinations.map(({ text }) => text),
-        to,
+        to.map((code) => dialect.destinations.aliases.get(code) ?? code),
       );
       assert.equal(message.control, own);
       assert.equal(message.bytes.toString('latin1', message.bodyOffset), 'TEXT');
     }),
     { numRuns: 200 },
   );
+});
+
+test('another name of a destination is read as the code it stands for, at its own place', () => {
+  assert.deepEqual(read('AM.CA0990100.NV.ne.GU.TXT\r\nTEXT').destinations, [
+    { text: 'NV', offset: 13 },
+    { text: 'NB', offset: 16 },
+    { text: 'GM', offset: 19 },
+  ]);
+  const relayed = 'SM.NL0000000\r\n14:02 06/15/2026 01873\r\n14:02 06/15/2026 00412 NE.NV\r\nTXT\r\n.01.';
+  assert.deepEqual(
+    read(relayed).destinations.map(({ text }) => text),
+    ['NB', 'NV'],
+  );
+  // In a field the value is the sender's own.
+  assert.deepEqual(values(read('XQ.CA0990100.CN.TXT\r\nLIC/ZZZ999.LIS/NE'))[1], ['LIS', 'NE']);
+});
+
+test('a response says which part of several it is, near its start or its end', () => {
+  const part = (body: string, key = 'FR') => read(`${key}.NV0990300.CA0990100.TXT\r\n${body}`).part;
+  assert.deepEqual(part('P 01 OF 02\r\nTEXT'), { number: 1, of: 2 });
+  assert.deepEqual(part('TEXT\r\nPAGE 1 OF 2'), { number: 1, of: 2 });
+  assert.deepEqual(part('(part  3 of 12) TEXT'), { number: 3, of: 12 });
+  assert.deepEqual(part('TEXT Seg 9/9.'), { number: 9, of: 9 });
+  assert.equal(part('P 01 OF 02', 'AM'), undefined, 'what people write is no marker');
+  for (const other of [
+    'P 0 OF 2',
+    'P 3 OF 2',
+    'P 001 OF 002',
+    'P 1 OF 100',
+    'STOP 1 OF 2',
+    'P 1 OF2',
+    'P 1',
+    'TEXT',
+  ]) {
+    assert.equal(part(other), undefined, other);
+  }
+  const far = 'X'.repeat(81);
+  assert.equal(part(`${far} P 1 OF 2 ${far}`), undefined);
+  // Near its start is what begins there.
+  assert.deepEqual(part(`${'X'.repeat(78)} P 1 OF 2 ${far}`), { number: 1, of: 2 });
 });

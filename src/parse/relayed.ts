@@ -1,4 +1,4 @@
-import { classAt, destinationKindOf, matchesPicture, printable } from '../dialect/dialect.ts';
+import { canonicalDestination, classAt, destinationKindOf, digit, printable } from '../dialect/dialect.ts';
 import type { Dialect, RelayedForm, RelayedLine, RelayedPiece } from '../dialect/dialect.ts';
 import type { Destination } from '../message/message.ts';
 import type { Outcome, Refusal } from '../message/refusal.ts';
@@ -83,18 +83,27 @@ function readPiece(
 ): number | Refusal {
   switch (piece.kind) {
     case 'text':
-      return bytes.toString('latin1', at, at + piece.text.length) === piece.text
-        ? at + piece.text.length
-        : clockRefusal(at);
-    case 'clock': {
-      const end = at + piece.picture.length;
-      return matchesPicture(bytes.toString('latin1', at, end), piece.picture) ? end : clockRefusal(at);
-    }
+      return isAt(bytes, at, piece.text, false) ? at + piece.text.length : clockRefusal(at);
+    case 'clock':
+      return isAt(bytes, at, piece.picture, true) ? at + piece.picture.length : clockRefusal(at);
     case 'destination':
       return readDestinations(bytes, at, found, dialect);
     case 'control':
       return readControl(bytes, at, found, dialect);
   }
+}
+
+const nine = 0x39;
+
+/** Does this stand here? In a picture a 9 is any digit. Byte by byte: a header has six clocks, and a string of each would cost more. */
+function isAt(bytes: Buffer, at: number, wanted: string, isPicture: boolean): boolean {
+  for (let index = 0; index < wanted.length; index++) {
+    const unit = wanted.charCodeAt(index);
+    const isMet =
+      isPicture && unit === nine ? (classAt(bytes, at + index) & digit) !== 0 : bytes[at + index] === unit;
+    if (!isMet) return false;
+  }
+  return true;
 }
 
 /** One destination, or the codes a broadcast was sent to with a period between. */
@@ -109,7 +118,7 @@ function readDestinations(bytes: Buffer, from: number, found: Found, dialect: Di
       return { code: 'PARSE_DESTINATION', ...where, length: end - at };
     }
     if (found.destinations.length === limit) return { code: 'PARSE_DESTINATION', ...where, limit };
-    found.destinations.push({ text, offset: at });
+    found.destinations.push({ text: canonicalDestination(text, dialect), offset: at });
     if (bytes[end] !== period) return end;
     at = end + 1;
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadDialect } from '../dialect/dialect.ts';
-import { loadDirectory, type Agency, type Directory } from '../directory/directory.ts';
+import { type Dialect, loadDialect } from '../dialect/dialect.ts';
+import { loadDirectory, type Agency, type Directory, type Line } from '../directory/directory.ts';
 import { parse } from '../parse/parse.ts';
+import { stationFacesOf } from '../wiring/station-faces.ts';
 import { route } from './route.ts';
 
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
@@ -200,4 +201,75 @@ test('an implied destination goes to the system of the state, and when there is 
   assert.deepEqual(cletsLanes('QPO.CA0990100.NAM/A,B.DOB/19800229', { ...directory, states }), [
     'ROUTE_DESTINATION_UNKNOWN 0 3',
   ]);
+});
+
+const documents = loadDialect(join(import.meta.dirname, '../../protocols/nlets-xml'));
+const dialectsHere = new Map([dialect, clets, documents].map((one) => [one.name, one]));
+
+/** Refusals as `field offset`, with lines of the directory changed. */
+function facedWith(
+  text: string,
+  from: Dialect,
+  lines: Readonly<Record<string, Partial<Line>>> = {},
+  known = directory,
+) {
+  const changed = Array.from(directory.lines, ([name, line]) => [name, { ...line, ...lines[name] }] as const);
+  const by = { ...known, lines: new Map(changed) };
+  const parsed = parse({ kind: 'frame', bytes: Buffer.from(text) }, from);
+  assert.ok(parsed.ok);
+  const valid = { ...parsed.value, permitted: true, valid: true } as const;
+  const outcome = route(valid, by, from, 'ca-dispatch-cad', undefined, stationFacesOf(by, dialectsHere));
+  if (outcome.ok) return outcome.value.map(({ lane }) => lane);
+  assert.ok(outcome.refusals.every(({ code }) => code === 'ROUTE_NOT_CARRIED'));
+  return outcome.refusals.map(({ field, offset }) => `${field ?? ''} ${String(offset)}`);
+}
+
+test('what a station cannot take wholly is delivered, or refused where its line says so, for all', () => {
+  const query = (to: string) => `DQ.CA0990100.${to}.TXT\r\nNAM/SAMPLE,PAT Q.DOB/022980.SEX/M`;
+  const birth = `DOB ${String(query('CA0992100').indexOf('022980'))}`;
+  assert.deepEqual(facedWith(query('CA0992100'), dialect), ['station.ca-airport-desk']);
+  assert.deepEqual(facedWith(query('CA0992300'), dialect), [birth]);
+  assert.equal(facedWith(query('NV0990400.CA0992300'), dialect).length, 1);
+  const pier = (whenNotCarried: Line['whenNotCarried']) => ({ 'xml-pier': { whenNotCarried } });
+  assert.deepEqual(facedWith(query('CA0992300'), dialect, pier('deliver-with-note')), [
+    'station.ca-pier-desk',
+  ]);
+  const whole = query('CA0992300').replace('022980', '19800229');
+  assert.deepEqual(facedWith(whole, dialect), ['station.ca-pier-desk']);
+});
+
+test('what a station would get nothing of is refused, whatever its line says', () => {
+  assert.deepEqual(facedWith('ZZT.CA0990100.CA0992100.TXT\r\nLOCAL', clets), ['key 0']);
+  assert.deepEqual(facedWith('ZZT.CA0990100.ZZA1.TXT\r\nLOCAL', clets), ['station.ca-north-desk']);
+});
+
+test('stations of the sender’s own face are not asked, and a form without a place for the note takes nothing in part', () => {
+  const texts = new Map([dialect, clets].map((one) => [one.name, one]));
+  assert.equal(stationFacesOf(directory, texts).size, 0);
+  const output = {
+    ...documents.output,
+    form: documents.output.form.filter((line) => !line.includes('{notCarried}')),
+  };
+  const silent = new Map([...dialectsHere, [documents.name, { ...documents, output }]]);
+  const policies = (dialects: typeof silent) =>
+    stationFacesOf(directory, dialects)
+      .get('nlets-legacy')
+      ?.get('station.ca-airport-desk')
+      ?.map(({ whenNotCarried }) => whenNotCarried);
+  assert.deepEqual(policies(dialectsHere), ['deliver-with-note']);
+  assert.deepEqual(policies(silent), ['refuse']);
+});
+
+test('a broadcast goes on whatever one of its stations can read, and what is written to that station is refused', () => {
+  const bulletin = (to: string) => `ZZT.CA0990100.${to}.TXT\r\nLOCAL`;
+  const members = ['ca-airport', 'nv-patrol', 'ca-pier'];
+  const group = { code: 'GBN77', title: 'Desks of both faces', members };
+  const by = { ...directory, groups: new Map([...directory.groups, [group.code, group]]) };
+  assert.deepEqual(facedWith(bulletin('GBN77'), clets, {}, by), [
+    'broadcast',
+    'station.ca-airport-desk',
+    'station.nv-patrol-cad',
+    'station.ca-pier-desk',
+  ]);
+  assert.deepEqual(facedWith(bulletin('GBN77.CA0992100'), clets, {}, by), ['key 0']);
 });

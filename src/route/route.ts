@@ -1,4 +1,4 @@
-import { isBroadcast, destinationKindOf } from '../dialect/dialect.ts';
+import { destinationKindOf, isBroadcast, keyOf } from '../dialect/dialect.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { DeliveryPlan } from '../message/delivery.ts';
@@ -6,6 +6,9 @@ import type { ValidMessage } from '../message/message.ts';
 import type { Outcome, Refusal } from '../message/refusal.ts';
 import { expand, type Reached } from './expand.ts';
 import { broadcastPlans, singlePlans } from './plans.ts';
+import { type StationFaces, uncarried } from './uncarried.ts';
+
+export type { StationFace, StationFaces } from './uncarried.ts';
 
 /** What the topics have subscriptions for: destinations of point-to-point messages, codes of broadcasts. */
 export type Reach = { readonly destinations: ReadonlySet<string>; readonly groups: ReadonlySet<string> };
@@ -22,6 +25,10 @@ export type Reach = { readonly destinations: ReadonlySet<string>; readonly group
  *
  * `reach`: what the topics' subscriptions get. What would go to a topic and be nobody's there is refused, also when it would reach
  * stations, and a region or all points when one of its codes has nobody. Undefined: everything has somebody.
+ *
+ * `faces`: stations that read another face of the message, an XML document where it came as text or the other way round. Where one that
+ * it is written to would get nothing of it, or a part and takes none, the message is refused; one that a broadcast reaches only misses its
+ * own copy. Undefined: all read the same.
  */
 export function route(
   message: ValidMessage,
@@ -29,8 +36,10 @@ export function route(
   dialect: Dialect,
   fromStation: string,
   reach?: Reach,
+  faces?: StationFaces,
 ): Outcome<readonly DeliveryPlan[]> {
-  const key = dialect.keys.get(message.messageKey);
+  const key = keyOf(dialect, message.messageKey);
+  if (key?.kind === 'session') return toTheSwitch(message, directory);
   const sender = directory.stations.get(fromStation)?.agency;
   const refusals: Refusal[] = [];
   /** Code to what it reaches; a map keeps the order written and drops repeats. */
@@ -61,12 +70,34 @@ export function route(
       else single.set(one.code, one);
     }
   }
-  const [first, ...rest] = refusals;
-  if (first !== undefined) return { ok: false, refusals: [first, ...rest] };
-  const plans = Array.from(single.values(), ({ code, agencies, station }) =>
+  if (isSome(refusals)) return { ok: false, refusals };
+  const toOne = Array.from(single.values(), ({ code, agencies, station }) =>
     agencies.flatMap((agency) => singlePlans(code, agency, directory, station)),
   ).flat();
-  return { ok: true, value: [...plans, ...broadcastPlans(toMany, directory, fromStation)] };
+  const plans = [...toOne, ...broadcastPlans(toMany, directory, fromStation)];
+  const left = faces === undefined ? [] : uncarried(message, dialect, plans, faces);
+  return isSome(left) ? { ok: false, refusals: left } : { ok: true, value: plans };
+}
+
+function isSome(refusals: readonly Refusal[]): refusals is readonly [Refusal, ...Refusal[]] {
+  return refusals.length > 0;
+}
+
+/** A log-on or log-off goes no further, and is for us only when it says so. */
+function toTheSwitch(
+  { destinations }: ValidMessage,
+  { gatewayOri }: Directory,
+): Outcome<readonly DeliveryPlan[]> {
+  const other = destinations.find(({ text }) => text !== gatewayOri);
+  if (other === undefined) return { ok: true, value: [] };
+  const { text, offset } = other;
+  const refusal: Refusal = {
+    code: 'ROUTE_DESTINATION_UNKNOWN',
+    field: 'destination',
+    offset,
+    length: text.length,
+  };
+  return { ok: false, refusals: [refusal] };
 }
 
 /** Of one, only what goes to the topic needs somebody there; a broadcast always goes. */

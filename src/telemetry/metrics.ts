@@ -13,9 +13,12 @@ export class Metrics {
   readonly messages = this.#counter('tenfour_messages_total', 'messages by outcome', ['line', 'outcome']);
   readonly refusals = this.#counter('tenfour_refusals_total', 'refusals by code', ['line', 'code']);
   readonly strayBytes = this.#counter('tenfour_stray_bytes_total', 'bytes outside frames', ['line']);
-  readonly keepAlives = this.#counter('tenfour_keep_alives_total', 'frames with a length of nothing', [
-    'line',
-  ]);
+  readonly keepAlives = this.#counter(
+    'tenfour_keep_alives_total',
+    'signs of life: frames with a length of nothing, and blocks of that type',
+    ['line'],
+  );
+  readonly headerBytes = this.#counter('tenfour_header_bytes_total', 'bytes of headers before STX', ['line']);
   readonly sessions = this.#gauge('tenfour_sessions', 'open sessions', ['line']);
   readonly lastProgress = this.#gauge(
     'tenfour_last_progress_seconds',

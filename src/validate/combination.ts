@@ -1,5 +1,5 @@
 import { type FieldSet, type KeyDefinition, valueOf } from '../dialect/dialect.ts';
-import type { Message } from '../message/message.ts';
+import type { Field, Message } from '../message/message.ts';
 
 /** The key's own set and those its cases choose by what the message says (RTY of a hit confirmation and the like). */
 export function setsFor(message: Message, key: KeyDefinition): readonly FieldSet[] {
@@ -13,29 +13,46 @@ export function setsFor(message: Message, key: KeyDefinition): readonly FieldSet
   return sets;
 }
 
+/** Is the code that of one of the first `count` fields? There are few, and their codes compare quickly: no set is made of them. */
+export function isAmong(fields: readonly Field[], count: number, code: string): boolean {
+  for (let at = 0; at < count; at++) if (fields[at]?.code === code) return true;
+  return false;
+}
+
 /** Codes that must be there and are not, without repeats. */
-export function missingFields(sets: readonly FieldSet[], present: ReadonlySet<string>): ReadonlySet<string> {
-  const missing = new Set<string>();
-  const note = (codes: readonly string[]) => {
-    for (const code of codes) if (!present.has(code)) missing.add(code);
-  };
+export function missingFields(sets: readonly FieldSet[], fields: readonly Field[]): readonly string[] {
+  let missing = nothing;
   for (const { required, alternatives } of sets) {
-    note(required);
-    note(closest(alternatives, present));
+    if (!isWhole(required, fields)) missing = joined(missing, required, fields);
+    const wanted = closest(alternatives, fields);
+    if (wanted.length > 0) missing = joined(missing, wanted, fields);
   }
   return missing;
 }
 
-/** The alternative the sender seems to have meant: most of its fields there, then fewest lacking, then the first. */
-function closest(
-  alternatives: readonly (readonly string[])[],
-  present: ReadonlySet<string>,
+const nothing: readonly string[] = [];
+
+function joined(
+  missing: readonly string[],
+  codes: readonly string[],
+  fields: readonly Field[],
 ): readonly string[] {
-  let best: readonly string[] = [];
+  const lacking = codes.filter((code) => !isAmong(fields, fields.length, code) && !missing.includes(code));
+  return [...missing, ...new Set(lacking)];
+}
+
+function isWhole(codes: readonly string[], fields: readonly Field[]): boolean {
+  for (const code of codes) if (!isAmong(fields, fields.length, code)) return false;
+  return true;
+}
+
+/** The alternative the sender seems to have meant: most of its fields there, then fewest lacking, then the first. */
+function closest(alternatives: readonly (readonly string[])[], fields: readonly Field[]): readonly string[] {
+  for (const codes of alternatives) if (isWhole(codes, fields)) return nothing;
+  let best = nothing;
   let bestThere = -1;
   for (const codes of alternatives) {
-    const there = codes.filter((code) => present.has(code)).length;
-    if (there === codes.length) return [];
+    const there = codes.filter((code) => isAmong(fields, fields.length, code)).length;
     if (there > bestThere || (there === bestThere && codes.length < best.length)) {
       best = codes;
       bestThere = there;

@@ -1,4 +1,11 @@
-import { byteClass, classAt, lineEnd, matchesPicture, valueOf } from '../dialect/dialect.ts';
+import {
+  byteClass,
+  bytesMatchPicture,
+  classAt,
+  lineEnd,
+  matchesPicture,
+  valueOf,
+} from '../dialect/dialect.ts';
 import type { FieldDefinition } from '../dialect/dialect.ts';
 import type { RefusalCode } from '../message/codes.ts';
 import type { Field } from '../message/message.ts';
@@ -22,7 +29,29 @@ export function fieldRefusal(bytes: Buffer, field: Field, definition: FieldDefin
   if (counted < lengthMin) return { ...refusalAt('VALIDATE_FIELD_LENGTH', field), limit: lengthMin };
   if (counted > lengthMax) return { ...refusalAt('VALIDATE_FIELD_LENGTH', field), limit: lengthMax };
   if (stranger !== -1) return { code: 'VALIDATE_FIELD_CHARACTERS', field: code, offset: stranger, length: 1 };
-  return needsValue(definition) ? formRefusal(valueOf(bytes, field), field, definition) : undefined;
+  if (!needsValue(definition)) return undefined;
+  if (counted === length && isRightAsItStands(bytes, field, definition)) return undefined;
+  return formRefusal(valueOf(bytes, field), field, definition);
+}
+
+/** Most values are right without being folded up and copied out; the others are looked at again, by `formRefusal`. */
+function isRightAsItStands(bytes: Buffer, field: Field, definition: FieldDefinition): boolean {
+  const { contains, pictures, codes, isCodeTableComplete } = definition;
+  const end = field.offset + field.length;
+  if (contains !== '' && !holdsByte(bytes, field.offset, end, contains.charCodeAt(0))) return false;
+  if (contains.length > 1) return false;
+  if (pictures.length > 0 && !matchesAny(bytes, field.offset, end, pictures)) return false;
+  return codes === undefined || !isCodeTableComplete || codes.has(valueOf(bytes, field));
+}
+
+function holdsByte(bytes: Buffer, from: number, to: number, byte: number): boolean {
+  for (let at = from; at < to; at++) if (bytes[at] === byte) return true;
+  return false;
+}
+
+function matchesAny(bytes: Buffer, from: number, to: number, pictures: readonly string[]): boolean {
+  for (const picture of pictures) if (bytesMatchPicture(bytes, from, to, picture)) return true;
+  return false;
 }
 
 /** As above for a value that does not stand in the frame as it is: then the whole of its place is what is wrong. */

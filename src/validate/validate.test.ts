@@ -9,11 +9,11 @@ import { validate } from './validate.ts';
 const dialect = loadDialect(join(import.meta.dirname, '../../protocols/nlets-legacy'));
 
 /** Refusals of a body as `CODE field`, with what authorize would have added. */
-function refusals(key: string, body: string): string[] {
-  const bytes = Buffer.from(`${key}.CA0990100.NV.TXT\r\n${body}`, 'latin1');
+function refusals(key: string, body: string, to = 'NV', by = dialect): string[] {
+  const bytes = Buffer.from(`${key}.CA0990100.${to}.TXT\r\n${body}`, 'latin1');
   const parsed = parse({ kind: 'frame', bytes }, dialect);
   assert.ok(parsed.ok, parsed.ok ? '' : parsed.refusals[0].code);
-  const outcome = validate({ ...parsed.value, permitted: true }, dialect);
+  const outcome = validate({ ...parsed.value, permitted: true }, by);
   return outcome.ok
     ? []
     : outcome.refusals.map(({ code, field = '' }) => `${code.replace('VALIDATE_', '')} ${field}`);
@@ -23,8 +23,28 @@ test('a vehicle query needs plate, year and type together, or a VIN', () => {
   assert.deepEqual(refusals('RQ', 'LIC/ZZZ9999.LIY/2026.LIT/PC'), []);
   assert.deepEqual(refusals('RQ', 'VIN/1ZZZZ99Z9ZZ999999'), []);
   assert.deepEqual(refusals('RQ', 'LIC/ZZZ9999'), ['FIELD_MISSING LIY', 'FIELD_MISSING LIT']);
-  assert.deepEqual(refusals('RQ', 'VYR/2019.VMA/TOYT'), ['FIELD_MISSING VIN']);
+  assert.deepEqual(refusals('RQ', 'VYR/2019.VMA/TOYT', 'MO'), ['FIELD_MISSING VIN']);
   assert.deepEqual(refusals('RQ', ''), ['FIELD_MISSING VIN']);
+});
+
+test('some fields go where all destinations take them, and to some destinations only some fields', () => {
+  const byVin = 'VIN/1ZZZZ99Z9ZZ999999.VYR/2019.VMA/TOYT';
+  const notThere = ['FIELD_DESTINATION VYR', 'FIELD_DESTINATION VMA'];
+  const query = dialect.keys.get('RQ');
+  assert.ok(query);
+  const rule = { destinations: new Set(['MO']), only: new Set<string>(), also: new Set(['VYR', 'VMA']) };
+  const strict = { ...dialect, keys: new Map(dialect.keys).set('RQ', { ...query, byDestination: [rule] }) };
+  assert.deepEqual(refusals('RQ', byVin, 'NV'), [], 'without a rule they go everywhere');
+  assert.deepEqual(refusals('RQ', byVin, 'MO', strict), []);
+  assert.deepEqual(refusals('RQ', byVin, 'NV', strict), notThere);
+  assert.deepEqual(refusals('RQ', byVin, 'MO.NV', strict), notThere);
+  const identity = 'PUR/C.ATN/DET EXAMPLE.NAM/SAMPLE,PAT Q.DOB/19800229.SEX/M';
+  assert.deepEqual(refusals('IQ', identity, 'NV.CN'), []);
+  assert.deepEqual(refusals('IQ', `${identity}.RAC/W`, 'NV.OR'), []);
+  assert.deepEqual(refusals('IQ', `${identity}.RAC/W`, 'NV.CN'), ['FIELD_DESTINATION RAC']);
+  assert.deepEqual(refusals('IQ', 'PUR/C.ATN/DET EXAMPLE.SOC/900000001', 'ON'), ['FIELD_DESTINATION SOC']);
+  // What is wrong with the value itself comes first, and once.
+  assert.deepEqual(refusals('IQ', `${identity}.RAC/Z`, 'CN'), ['FIELD_CODE RAC']);
 });
 
 test('a field may mean something of its own in one key, and the dictionary’s in all others', () => {
@@ -89,6 +109,12 @@ test('an answer that is not yet one says when it will be', () => {
   assert.deepEqual(refusals('YR', answer('CON/Y')), []);
   assert.deepEqual(refusals('YR', answer('CON/P')), ['FIELD_MISSING HRS']);
   assert.deepEqual(refusals('YR', answer('CON/P.HRS/4')), []);
+});
+
+test('an answer is not held up by a confirmation code that our uncertain table lacks', () => {
+  const answer = 'RTY/SV.RNO/1.OCA/26000001.NIC/V999999999.CNA/DISP EXAMPLE.CAG/SAMPLE SO';
+  assert.deepEqual(refusals('YR', `${answer}.CON/Z`, 'NV0990300'), []);
+  assert.deepEqual(refusals('YR', `${answer}.CON/ZZ`, 'NV0990300'), ['FIELD_LENGTH CON']);
 });
 
 test('checks lengths, characters, forms and code tables', () => {

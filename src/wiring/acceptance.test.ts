@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { acknowledge } from '../acknowledge/acknowledge.ts';
 import type { AuditRecord } from '../audit/records.ts';
+import { loadDialect } from '../dialect/dialect.ts';
 import type { Line } from '../directory/directory.ts';
 import type { Session } from '../listen/listen.ts';
 import type { PriorityClass } from '../message/delivery.ts';
@@ -52,10 +54,10 @@ const session: Session = {
   resume: () => undefined,
   close: () => undefined,
 };
-const on = (name: string): Conversation => {
+const on = (name: string, spoken = dialect): Conversation => {
   const line: Line | undefined = directory.lines.get(name);
   assert.ok(line);
-  return new Conversation({ ...session, line: name }, line, dialect, new LineCounts());
+  return new Conversation({ ...session, line: name }, line, spoken, new LineCounts());
 };
 const conversation = on('ca-dispatch');
 
@@ -331,6 +333,23 @@ test('a control field that comes again with another body is forwarded, and the r
     [
       [first.messageId, undefined],
       [other.messageId, 1],
+    ],
+  );
+});
+
+test('a key the dialect has no file for goes on, and the record says so', async () => {
+  const bench = await Bench.open();
+  const clets = loadDialect(join(import.meta.dirname, '../../protocols/clets'));
+  const onClets = on('ca-dispatch', clets);
+  const known = read('QV.CA0990100.LIC/9ZZZ999.LIS/CA', onClets);
+  const unknown = read('ZZQ.CA0990100.NV.TXTANYTHING', onClets);
+  await bench.accept(known, unknown);
+  assert.equal(await forwarded(), 2);
+  assert.deepEqual(
+    (await records('accept')).map(({ mke, unknown }) => [mke, unknown]),
+    [
+      ['QV', undefined],
+      ['ZZQ', 1],
     ],
   );
 });

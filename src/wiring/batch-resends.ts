@@ -29,6 +29,8 @@ export class BatchResends {
     const { message, from, messageId, bytes } = item;
     if (message === undefined || message.control === '') return undefined;
     const { messageKey, originatingOri, control } = message;
+    // What NCIC says twice to two questions without a reference is two answers.
+    if (control === from.dialect.ncic?.referenceOfNone) return undefined;
     const field = fingerprints.ofText(`${from.line.name}|${originatingOri}|${messageKey}|${control}`);
     // All of it: the same text to another destination is another message.
     const body = fingerprints.ofBytes(bytes);

@@ -1,6 +1,7 @@
 import { type JournalEntry, writeJournal } from '../audit/journal.ts';
 import { recordText } from '../audit/record-text.ts';
 import type { AcceptRecord, RefuseRecord } from '../audit/records.ts';
+import { expiresMsOf, keyOf } from '../dialect/dialect.ts';
 import type { Delivery, DeliveryPlan } from '../message/delivery.ts';
 import {
   type AcceptBatch,
@@ -112,7 +113,10 @@ export class InboundBatch {
       return;
     }
     if (sealed === undefined) return;
-    const before = this.#parts.hasResends ? stored.resends.find(item, this.#parts.fingerprints) : undefined;
+    const before =
+      this.#parts.hasResends && item.session === undefined
+        ? stored.resends.find(item, this.#parts.fingerprints)
+        : undefined;
     if (before?.isSameBody === true) {
       item.duplicateOf = before.messageId;
       records.push(recordText({ e: 'duplicate', ...this.#header(item), of: before.messageId }));
@@ -133,7 +137,8 @@ export class InboundBatch {
   }
 
   #refuseWhatDoesNotFit(item: FrameItem, fullLanes: ReadonlySet<string>): void {
-    if (item.refusals.length > 0) return;
+    // A log-on goes on no lane, and what comes behind it was read as logged on.
+    if (item.refusals.length > 0 || item.session !== undefined) return;
     if (item.plans.some(({ lane }) => fullLanes.has(lane))) item.refusals = [{ code: 'QUEUE_LANE_FULL' }];
     else if (this.memoryShare > memoryShareMax(item)) item.refusals = [{ code: 'QUEUE_MEMORY' }];
   }
@@ -154,7 +159,7 @@ export class InboundBatch {
     const copies = item.plans.length;
     const isShared = copies > 1 && (sealed.length > copyBytesMax || copies > copiesMax);
     if (isShared) bodies.push({ messageId: item.messageId, references: copies, sealed });
-    const ttlMs = item.from.dialect.keys.get(item.message?.messageKey ?? '')?.expiresMs ?? 0;
+    const ttlMs = ttlMsOf(item);
     for (const [at, plan] of item.plans.entries()) {
       const delivery = this.#delivery(item, plan, at);
       const bytes = encodeEntry(delivery, isShared ? undefined : sealed);
@@ -167,7 +172,8 @@ export class InboundBatch {
         to: plan.recipients,
       });
     }
-    return { e: 'accept', ...this.#header(item), deliveries };
+    const unknown = item.message?.isKeyUnknown === true ? { unknown: 1 as const } : {};
+    return { e: 'accept', ...this.#header(item), deliveries, ...unknown };
   }
 
   #delivery(item: FrameItem, plan: DeliveryPlan, at: number): Delivery {
@@ -205,7 +211,8 @@ export class InboundBatch {
   #refuseRecord(item: FrameItem): RefuseRecord {
     const codes = item.refusals.map((refusal) => ({ ...refusal }));
     const header = this.#header(item);
-    const isKeyKnown = item.from.dialect.keys.has(header.mke);
+    const key = keyOf(item.from.dialect, header.mke);
+    const isKeyKnown = key !== undefined && key.isUnknown !== true;
     const isOriOurs = item.from.line.oris.has(header.ori);
     return {
       e: 'refuse',
@@ -241,6 +248,9 @@ export class InboundBatch {
     };
   }
 }
+
+const ttlMsOf = ({ message, from }: FrameItem): number =>
+  message === undefined ? 0 : expiresMsOf(message, from.dialect);
 
 const memoryShareMax = ({ priorityClass }: FrameItem): number => {
   if (priorityClass <= OFFICER_SAFETY_CLASS_MAX) return MEMORY_SHARES.all;

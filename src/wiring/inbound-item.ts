@@ -3,6 +3,7 @@ import type { DeliveryPlan, PriorityClass } from '../message/delivery.ts';
 import type { Message } from '../message/message.ts';
 import type { Refusal } from '../message/refusal.ts';
 import type { Conversation } from './conversation.ts';
+import type { SessionStep } from './session-step.ts';
 
 /** One frame on its way to being durable: accepted with its deliveries, or refused with its reasons. Both are audited. */
 export type FrameItem = {
@@ -28,6 +29,10 @@ export type FrameItem = {
   receivedCount: number;
   /** Set while the batch is built: the same message came before, as this id, and goes no further. */
   duplicateOf: string;
+  /** A log-on or log-off that its rooms let pass: it goes no further, whatever its control field. */
+  readonly session?: SessionStep;
+  /** It may hold a password: its bytes are blanked, and its answer is the one a log-on has. */
+  readonly isHidden?: boolean;
 };
 
 /** A record that stands for itself: a session opened, a chain closed. */

@@ -4,6 +4,7 @@ import type { Directory, Line } from '../directory/directory.ts';
 import type { AcceptLimits, Queue } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { StationFaces } from '../route/route.ts';
 import type { Reach } from '../topology/reach.ts';
 import type { Fingerprints } from '../vault/fingerprints.ts';
 import type { StorageVault } from '../vault/vault.ts';
@@ -18,6 +19,8 @@ export type InboundParts = {
   readonly lines: readonly Line[];
   /** What the bus has subscriptions for; undefined: for everything, nobody said otherwise. */
   readonly reach?: Reach | undefined;
+  /** Stations that read another face than a message has; undefined: none does. */
+  readonly faces?: StationFaces | undefined;
   readonly queue: Queue;
   readonly vault: StorageVault;
   readonly fingerprints: Fingerprints;

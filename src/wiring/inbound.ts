@@ -1,19 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acknowledge } from '../acknowledge/acknowledge.ts';
 import type { FrameEvent } from '../frame/frame.ts';
 import { LineServer, type Session, type SessionEvents } from '../listen/listen.ts';
 import { Fault } from '../message/codes.ts';
+import type { Refusal } from '../message/refusal.ts';
 import { Acceptance } from './acceptance.ts';
-import { answerOf } from './answer-text.ts';
+import { Answering } from './answering.ts';
 import { Conversation, LineCounts } from './conversation.ts';
 import type { FrameItem } from './inbound-item.ts';
 import type { InboundParts } from './inbound-parts.ts';
+import { LogOns } from './log-ons.ts';
 import { Pressure } from './pressure.ts';
 import { framingFault, readFrame } from './read-frame.ts';
 import { RefusalBudget } from './refusal-budget.ts';
-
-/** Frames of one session in a batch, by what their sender is told. */
-type Told = { accepted: number; refused: number; duplicates: number };
+import type { SessionStep } from './session-step.ts';
 
 const CLOCK_MS = 50;
 const CLOSE_MS_MAX = 1000;
@@ -25,6 +24,8 @@ const CLOSE_MS_MAX = 1000;
 export class Inbound implements SessionEvents {
   readonly #parts: InboundParts;
   readonly #acceptance: Acceptance;
+  readonly #answering: Answering;
+  readonly #logOns: LogOns;
   readonly #budget: RefusalBudget;
   readonly #pressure: Pressure;
   readonly #servers: LineServer[] = [];
@@ -42,6 +43,10 @@ export class Inbound implements SessionEvents {
     this.#onFailed = onFailed;
     const { config, metrics } = parts;
     this.#budget = new RefusalBudget(config.REFUSALS_PER_SECOND_MAX);
+    this.#answering = new Answering(parts);
+    this.#logOns = new LogOns(parts.directory, (item) => {
+      this.#afterLogOn(item);
+    });
     this.#acceptance = new Acceptance(parts, (frames) => {
       this.#durable(frames);
     });
@@ -137,7 +142,7 @@ export class Inbound implements SessionEvents {
     this.#parts.metrics.sessions.inc({ line: line.name });
     this.#parts.log.event('session.opened', { line: line.name, session: session.id });
     this.#acceptance.record({ e: 'session', line: line.name, what: 'opened', why: 'connected' });
-    this.#parts.stations.opened(conversation);
+    if (conversation.mayBeSent) this.#parts.stations.opened(conversation);
   }
 
   rejected(line: string): void {
@@ -154,12 +159,13 @@ export class Inbound implements SessionEvents {
     // What confirms a delivery is taken out first: it must not wait behind frames that back-pressure holds.
     const isTaken = (event: FrameEvent) =>
       this.#parts.stations.takes(conversation, event) || this.#isDraining;
-    const { strayBytes, keepAlives } = conversation.read(chunk, performance.now(), isTaken);
+    const { strayBytes, keepAlives, headerBytes } = conversation.read(chunk, performance.now(), isTaken);
     // Frames that came since are left to their senders.
     if (this.#isDraining) return;
     const { metrics } = this.#parts;
     if (strayBytes > 0) metrics.strayBytes.inc({ line: session.line }, strayBytes);
     if (keepAlives > 0) metrics.keepAlives.inc({ line: session.line }, keepAlives);
+    if (headerBytes > 0) metrics.headerBytes.inc({ line: session.line }, headerBytes);
     if (this.#pressure.isOver) this.#behind.add(conversation);
     else this.#advance(conversation);
     this.#pressure.afterRead(conversation);
@@ -192,30 +198,47 @@ export class Inbound implements SessionEvents {
   }
 
   #advance(conversation: Conversation): void {
-    const { metrics, directory, reach } = this.#parts;
+    const { metrics, directory, reach, faces } = this.#parts;
     const line = conversation.line.name;
     let frames = 0;
     for (let event = conversation.next(); event !== undefined; event = conversation.next()) {
-      if (event.kind === 'control') continue;
       const nowMs = Date.now();
       if (event.kind === 'frame') {
         frames += 1;
-        this.#offer(readFrame(event, conversation, directory, nowMs, reach));
+        const item = readFrame(event, conversation, directory, nowMs, reach, faces);
+        if (item.session === undefined) this.#offer(item);
+        else this.#logOn(item, item.session);
         continue;
       }
-      metrics.frames.inc({ line, outcome: 'fault' });
-      this.#offer(framingFault(event.refusal, conversation, nowMs));
-      const over = event.isLast ? event.refusal : conversation.countFault(performance.now());
-      if (over !== undefined) {
-        // Its answers still go out; then the session is closed.
-        conversation.closingCode = over.code;
-        conversation.session.pause();
-        break;
-      }
+      if (this.#fault(event.refusal, conversation, event.isLast)) break;
     }
     conversation.frames += frames;
     // Once for all of a read: looking a label up costs more than counting.
     if (frames > 0) metrics.frames.inc({ line, outcome: 'frame' }, frames);
+  }
+
+  /** True when it was one too many, or the place in the stream is lost: answers still go out, then the session is closed. */
+  #fault(refusal: Refusal, conversation: Conversation, isLast = false): boolean {
+    this.#parts.metrics.frames.inc({ line: conversation.line.name, outcome: 'fault' });
+    this.#offer(framingFault(refusal, conversation, Date.now()));
+    const over = isLast ? refusal : conversation.countFault(performance.now());
+    if (over === undefined) return false;
+    conversation.closingCode = over.code;
+    conversation.session.pause();
+    return true;
+  }
+
+  /** Whoever was on is not any more, and gets nothing more, whatever becomes of it. */
+  #logOn(item: FrameItem, step: SessionStep): void {
+    this.#parts.stations.closed(item.from);
+    this.#logOns.take(item, step);
+  }
+
+  #afterLogOn(item: FrameItem): void {
+    if (this.#isDraining) return;
+    this.#offer(item);
+    // What came behind it was held.
+    if (item.session?.kind === 'on' && item.from.closingCode === '') this.#advance(item.from);
   }
 
   #offer(item: FrameItem): void {
@@ -228,28 +251,7 @@ export class Inbound implements SessionEvents {
   }
 
   #durable(frames: readonly FrameItem[]): void {
-    const touched = new Map<Conversation, Told>();
-    const now = performance.now();
-    for (const item of frames) {
-      let told = touched.get(item.from);
-      if (told === undefined) {
-        told = { accepted: 0, refused: 0, duplicates: 0 };
-        touched.set(item.from, told);
-        item.from.session.cork();
-      }
-      if (item.duplicateOf !== '') told.duplicates += 1;
-      if (item.refusals.length > 0) told.refused += 1;
-      else told.accepted += 1;
-      this.#answer(item, now);
-    }
-    const { metrics } = this.#parts;
-    for (const [conversation, { accepted, refused, duplicates }] of touched) {
-      conversation.session.uncork();
-      const line = conversation.line.name;
-      if (accepted > 0) metrics.messages.inc({ line, outcome: 'accepted' }, accepted);
-      if (refused > 0) metrics.messages.inc({ line, outcome: 'refused' }, refused);
-      if (duplicates > 0) metrics.duplicates.inc({ line }, duplicates);
-      metrics.lastProgress.set({ link: line }, Date.now() / 1000);
+    for (const conversation of this.#answering.answer(frames)) {
       if (conversation.closingCode === '') this.#advance(conversation);
       conversation.closeIfDone();
     }
@@ -266,23 +268,10 @@ export class Inbound implements SessionEvents {
     }
   }
 
-  #answer(item: FrameItem, now: number): void {
-    const { from, refusals } = item;
-    const { line, session } = from;
-    const { metrics, directory } = this.#parts;
-    from.answered();
-    metrics.acceptSeconds.observe((now - item.startedAt) / 1000);
-    if (refusals.length > 0) from.refused += 1;
-    for (const { code } of refusals) metrics.refusals.inc({ line: line.name, code });
-    // The deadline passed and the line was closed: the outcome is on the record, and nobody is told late.
-    if (!session.isOpen) return;
-    const answer = answerOf(item, directory.gatewayOri);
-    for (const bytes of acknowledge(line.confirm, from.dialect.framing, answer)) session.write(bytes);
-    if (answer.kind === 'refused') this.#parts.stations.answered(from);
-  }
-
   #tick(now: number): void {
     for (const conversation of this.#conversations.values()) {
+      if (!this.#isDraining && conversation.closingCode === '')
+        for (const refusal of conversation.swept(now)) if (this.#fault(refusal, conversation)) break;
       const code = conversation.overdue(now);
       if (code === undefined || conversation.closingCode === code) continue;
       conversation.closingCode = code;

@@ -3,10 +3,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadFramings } from '../dialect/dialect.ts';
+import { loadDialect, loadFramings } from '../dialect/dialect.ts';
 import type { Line } from '../directory/directory.ts';
 import { configOf, dialect, dialects, directory } from './lanes-under-test.ts';
-import { checkFramings, lineDialectsOf } from './line-dialects.ts';
+import { checkFramings, checkReceipts, checkStates, lineDialectsOf } from './line-dialects.ts';
 import { startRole } from './roles.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -38,6 +38,39 @@ test('a framing that is not there is refused with file and pointer, never the va
       code: 'DIRECTORY_INVALID',
       message: 'DIRECTORY_INVALID: lines.json /lines/1/framing is not a file of protocols/framings',
     },
+  );
+});
+
+test('a line whose dialect sends no count cannot have receipts, and is refused with file and pointer', () => {
+  const ncic = loadDialect(join(root, 'protocols/ncic-2000'));
+  const speaking = (confirm: Line['confirm']) => ({
+    lines: new Map([
+      [first.name, { ...first, confirm: 'application' as const }],
+      [second.name, { ...second, dialect: 'ncic-2000', confirm }],
+    ]),
+  });
+  const both = new Map([...dialects, ['ncic-2000', ncic] as const]);
+  checkReceipts(speaking('link'), both);
+  checkReceipts(speaking('none'), both);
+  assert.throws(
+    () => {
+      checkReceipts(speaking('application'), both);
+    },
+    { code: 'DIRECTORY_INVALID', message: /lines\.json \/lines\/1\/confirm cannot be application/ },
+  );
+});
+
+test('a state by a name that no message is read with is refused: nobody could write to it', () => {
+  const withState = (code: string) => {
+    const states = [...directory.states.values(), { code, title: 'Any', system: 'any', isService: false }];
+    return { lines: directory.lines, states: new Map(states.map((state) => [state.code, state])) };
+  };
+  checkStates(withState('NB'), dialects);
+  assert.throws(
+    () => {
+      checkStates(withState('NE'), dialects);
+    },
+    { code: 'DIRECTORY_INVALID', message: /states\.json \/states\/\d+\/code is another name / },
   );
 });
 

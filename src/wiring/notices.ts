@@ -39,7 +39,7 @@ export class Notices {
     this.#parts = parts;
   }
 
-  /** Undefined when all is well, when it was a notice itself, or when nobody knows who sent it. */
+  /** Undefined when all is well, and where `make` has nobody to tell. */
   of<C>({ delivery, sealed, fate }: Parcel<C>, nowMs: number): Notice | undefined {
     if (fate === undefined || delivery === undefined) return undefined;
     if (fate.outcome === 'dead') return this.make(delivery, sealed, 'DELIVER_DEAD', nowMs);
@@ -48,7 +48,10 @@ export class Notices {
     return this.make(delivery, sealed, code, nowMs);
   }
 
-  /** `where` it failed, when the sender can make something of it: the name of a subscription. */
+  /**
+   * `where` it failed, when the sender can make something of it: the name of a subscription. Undefined for a notice itself, for a sender
+   * that nobody knows, and for NCIC.
+   */
   make(
     delivery: Delivery,
     sealed: Buffer | undefined,
@@ -58,6 +61,8 @@ export class Notices {
   ): Notice | undefined {
     const dialect = this.#parts.dialects.get(delivery.dialect);
     if (delivery.isNotice || delivery.station === '' || dialect === undefined) return undefined;
+    // NCIC sends responses and reads none: there is nobody to tell.
+    if (delivery.originatingOri === dialect.ncic?.networkOri) return undefined;
     this.#made += 1;
     const messageId = `${this.#parts.writer}-${String(this.#made)}`;
     const { agency } = delivery;

@@ -33,6 +33,8 @@ export type Parcel<C> = {
   /** Written to the far end and not yet settled: it is no longer ours to expire. */
   isOut: boolean;
   tries: number;
+  /** What of it the far end cannot be told, by field code and kind of part; absent: nothing. */
+  notCarried?: readonly string[] | undefined;
 };
 
 /** Makes a delivery and its open body ready. Throws for what can never be sent. */

@@ -7,10 +7,11 @@ import { KeyWatch } from '../vault/key-watch.ts';
 import { openBus } from './bus-access.ts';
 import { Inbound } from './inbound.ts';
 import { KeysFolder } from './keys-folder.ts';
-import { checkFramings, lineDialectsOf } from './line-dialects.ts';
+import { checkFramings, checkLogOns, checkReceipts, checkStates, lineDialectsOf } from './line-dialects.ts';
 import { Outbound } from './outbound.ts';
 import { type Role, RoleProcess } from './process.ts';
 import { startRecording } from './recording.ts';
+import { stationFacesOf } from './station-faces.ts';
 import { Stations } from './stations.ts';
 import { reachInForce, topologyInForce } from './topology-in-force.ts';
 import { startBoard } from './watch-role.ts';
@@ -43,6 +44,9 @@ const startGateway = async (config: Config): Promise<Role> => {
   const dialects = loadDialects(config.PROTOCOLS, [...directory.lines.values()]);
   const framings = loadFramings(config.PROTOCOLS);
   checkFramings(directory, framings);
+  checkLogOns(directory, dialects);
+  checkReceipts(directory, dialects);
+  checkStates(directory, dialects);
   const lineDialects = lineDialectsOf(lines, dialects, framings);
   const keys = new KeysFolder(config.KEYS);
   const [vault, signer, fingerprints] = [keys.vault(), keys.signer(), keys.fingerprints()];
@@ -56,8 +60,9 @@ const startGateway = async (config: Config): Promise<Role> => {
   // What goes out to stations is settled beside the accepting, so it has a chain of its own.
   const stations = new Stations({ ...parts, dialects, writer: await openWriter('stations') });
   const reach = reachInForce(config, directory, log);
+  const faces = stationFacesOf(directory, dialects);
   const inbound = new Inbound(
-    { ...parts, lines, lineDialects, fingerprints, stations, writer, reach },
+    { ...parts, lines, lineDialects, fingerprints, stations, writer, reach, faces },
     shared.fail,
   );
   shared.reasons = () => inbound.reasons;

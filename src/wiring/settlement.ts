@@ -74,7 +74,7 @@ const count = <C>(to: Counted, { seq, gap, fate, isDue }: Parcel<C>): void => {
 };
 
 const recordOf = <C>(lane: string, parcel: Parcel<C>, nowMs: number): AuditRecord => {
-  const { seq, priorityClass, delivery, fate, isPossibleDuplicate, handedAtMs, tries } = parcel;
+  const { seq, priorityClass, delivery, fate, isPossibleDuplicate, handedAtMs, tries, notCarried } = parcel;
   const deliveryId = delivery?.deliveryId ?? '';
   return {
     e: 'deliver',
@@ -89,5 +89,6 @@ const recordOf = <C>(lane: string, parcel: Parcel<C>, nowMs: number): AuditRecor
     t: handedAtMs,
     st: nowMs,
     tries,
+    ...(notCarried === undefined ? {} : { notCarried }),
   };
 };

@@ -23,6 +23,7 @@ export class StationLink {
   #answersBefore = 0;
   #answersBehind = 0;
   #onGone: (() => void) | undefined;
+  #hasEnded = false;
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -36,8 +37,10 @@ export class StationLink {
     return this.#conversation.dialect;
   }
 
+  /** Its session may live on without it: whoever was logged on is not any more. */
   get isOpen(): boolean {
-    return this.#conversation.session.isOpen && this.#conversation.closingCode === '';
+    const { session, closingCode } = this.#conversation;
+    return !this.#hasEnded && session.isOpen && closingCode === '';
   }
 
   get unsentBytes(): number {
@@ -52,7 +55,7 @@ export class StationLink {
   /** `isCounted`: the frame bears the next output count. */
   write(frame: Buffer, isCounted: boolean): void {
     if (isCounted) this.#conversation.counts.countSent();
-    this.#conversation.session.write(frame);
+    this.#conversation.write(frame);
   }
 
   /** Waits for what the station says of the frame with this count, as long as the line allows. */
@@ -105,8 +108,9 @@ export class StationLink {
     this.#onGone = told;
   }
 
-  /** The session has ended. */
+  /** The session has ended, or is not for deliveries any more. */
   ended(): void {
+    this.#hasEnded = true;
     this.#settle('gone');
     this.#onGone?.();
   }

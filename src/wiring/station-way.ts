@@ -1,5 +1,6 @@
 import type { Dialect } from '../dialect/dialect.ts';
 import { noticeFrame, stationFrame } from '../deliver/station-frame.ts';
+import { fieldNameOf, hasNote, isNothing, isSameFace, notCarried } from '../face/face.ts';
 import { Fault } from '../message/codes.ts';
 import type { Delivery } from '../message/delivery.ts';
 import type { Message } from '../message/message.ts';
@@ -15,8 +16,19 @@ import type { StationLink, Verdict } from './station-link.ts';
 
 /** A delivery with its message read again by the dialect it came in, or the finished text of a notice. */
 export type StationCargo =
-  | { readonly kind: 'message'; readonly delivery: Delivery; readonly message: Message }
-  | { readonly kind: 'notice'; readonly text: Buffer };
+  | {
+      readonly kind: 'message';
+      readonly delivery: Delivery;
+      readonly message: Message;
+      readonly from: Dialect;
+    }
+  | {
+      readonly kind: 'notice';
+      readonly delivery: Delivery;
+      readonly text: Buffer;
+      /** The dialect it is written in; undefined: none that is loaded. */
+      readonly from: Dialect | undefined;
+    };
 
 type StationParcel = Parcel<StationCargo>;
 type Written = { readonly parcel: StationParcel; readonly at: number };
@@ -25,6 +37,8 @@ type Written = { readonly parcel: StationParcel; readonly at: number };
 const WINDOW_WITHOUT_CONFIRMATION = 512;
 const UNSENT_BYTES_MAX = 256 * 1024;
 const WITHOUT_LINK_MS = 1000;
+/** As many as a refusal names. */
+const NOT_CARRIED_NAMED_MAX = 16;
 
 const DELIVERED: Fate = { outcome: 'delivered', code: '', busCode: '' };
 const SENT: Fate = { outcome: 'sentUnconfirmed', code: '', busCode: '' };
@@ -33,13 +47,13 @@ const SENT: Fate = { outcome: 'sentUnconfirmed', code: '', busCode: '' };
 export const loadForStation =
   (dialects: ReadonlyMap<string, Dialect>): Loading<StationCargo> =>
   (delivery, body) => {
-    if (delivery.isNotice) return { kind: 'notice', text: body };
     const dialect = dialects.get(delivery.dialect);
+    if (delivery.isNotice) return { kind: 'notice', delivery, text: body, from: dialect };
     if (dialect === undefined)
       throw new Fault('DELIVER_MESSAGE', 'a message of a dialect that is not loaded');
     const read = parse({ kind: 'frame', bytes: body }, dialect);
     if (!read.ok) throw new Fault('DELIVER_MESSAGE', 'a stored message does not read by its dialect');
-    return { kind: 'message', delivery, message: read.value };
+    return { kind: 'message', delivery, message: read.value, from: dialect };
   };
 
 /** To a station's line: one frame out at a time, confirmed as the line's `confirm` says (design 5.13). */
@@ -77,7 +91,11 @@ export class StationWay implements Way<StationCargo> {
       await this.#pause.wait(WITHOUT_LINK_MS);
       return [];
     }
-    if (!this.#lanes.mayAct(owned)) await this.#lanes.keep(owned);
+    if (!this.#lanes.mayAct(owned)) {
+      await this.#lanes.keep(owned);
+      // Meanwhile its session may have ended, or nobody be logged on in it any more.
+      if (!link.isOpen) return [];
+    }
     if (link.line.confirm === 'none') return this.#sendUnconfirmed(hand, link);
     const [parcel] = hand.front(1);
     return parcel === undefined ? [] : this.#sendOne(parcel, hand, link);
@@ -186,7 +204,8 @@ export class StationWay implements Way<StationCargo> {
 
 /**
  * Writes a parcel and answers the count it bears: a notice is a finished text and bears that of what the switch itself originates (domain
- * sheet 11). Undefined when it cannot travel in the framing of the line: then it has its fate, and no count is missing.
+ * sheet 11). Undefined when it cannot travel in the framing of the line, or be written for its station: then it has its fate, and no count
+ * is missing.
  */
 const write = (
   parcel: StationParcel,
@@ -197,10 +216,12 @@ const write = (
   const sentCount = isNotice ? 0 : link.nextSentCount;
   let frame: Buffer;
   try {
-    frame = frameOf(parcel, link.dialect, sentCount);
+    parcel.notCarried = missing(parcel, link.dialect);
+    frame = frameOf(parcel, link, sentCount);
   } catch (error) {
-    if (!(error instanceof Fault) || error.code !== 'DELIVER_FRAMING') throw error;
-    parcel.fate = { outcome: 'dead', code: error.code, busCode: 'NotSent' };
+    // Whatever it is, it is the same however often it is tried, and no other lane may end for it.
+    const code = error instanceof Fault ? error.code : 'DELIVER_MESSAGE';
+    parcel.fate = { outcome: 'dead', code, busCode: 'NotSent' };
     return undefined;
   }
   hand.sending([parcel]);
@@ -208,13 +229,53 @@ const write = (
   return sentCount;
 };
 
+/** For the record, which must not hold more than names; undefined where the station gets all of it. */
+const missing = ({ cargo }: StationParcel, dialect: Dialect): readonly string[] | undefined => {
+  if (cargo?.kind !== 'message') return undefined;
+  const dropped = notCarried(cargo.message, cargo.from, dialect);
+  return dropped.length === 0
+    ? undefined
+    : [...new Set(dropped.map(fieldNameOf))].slice(0, NOT_CARRIED_NAMED_MAX);
+};
+
 const frameOf = (
   { cargo, isPossibleDuplicate }: StationParcel,
-  dialect: Dialect,
+  { dialect, line: { whenNotCarried } }: StationLink,
   sentCount: number,
 ): Buffer => {
   if (cargo === undefined) throw new Fault('DELIVER_MESSAGE', 'a parcel without cargo cannot be sent');
-  if (cargo.kind === 'notice') return noticeFrame(cargo.text, isPossibleDuplicate, dialect);
-  const { message, delivery } = cargo;
-  return stationFrame({ message, delivery, isPossibleDuplicate, sentAt: new Date(), sentCount }, dialect);
+  if (cargo.kind === 'notice')
+    return (
+      translated(cargo, isPossibleDuplicate, dialect) ?? noticeFrame(cargo.text, isPossibleDuplicate, dialect)
+    );
+  const { message, from, delivery } = cargo;
+  const sentAt = new Date();
+  const copy = { message, from, delivery, isPossibleDuplicate, sentAt, sentCount, whenNotCarried };
+  return stationFrame(copy, dialect);
+};
+
+/**
+ * A notice is a finished text in the form that its sender wrote in. Where the station is on a line by now that reads another, it is written
+ * like a message; undefined: it is none that could be, and goes as it is.
+ */
+const translated = (
+  { text, from, delivery }: StationCargo & { readonly kind: 'notice' },
+  isPossibleDuplicate: boolean,
+  dialect: Dialect,
+): Buffer | undefined => {
+  if (from === undefined || from.name === dialect.name || isSameFace(from, dialect)) return undefined;
+  const read = parse({ kind: 'frame', bytes: text }, from);
+  if (!read.ok || isNothing(notCarried(read.value, from, dialect)) || !hasNote(dialect)) return undefined;
+  const sentAt = new Date();
+  const whenNotCarried = 'deliver-with-note';
+  const copy = {
+    message: read.value,
+    from,
+    delivery,
+    isPossibleDuplicate,
+    sentAt,
+    sentCount: 0,
+    whenNotCarried,
+  } as const;
+  return stationFrame(copy, dialect);
 };

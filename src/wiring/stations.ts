@@ -1,9 +1,10 @@
 import type { Config } from '../config/config.ts';
-import { readReceipt } from '../deliver/receipt.ts';
+import { documentReceipt, mayBeReceipt, readReceipt, type Receipt } from '../deliver/receipt.ts';
 import type { Dialect } from '../dialect/dialect.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { FrameEvent } from '../frame/frame.ts';
 import { type PriorityClass, stationLane } from '../message/delivery.ts';
+import { parse } from '../parse/parse.ts';
 import { BodyStore, Doorbell, type OwnedLanes, type Queue, ServerClock } from '../queue/queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -116,7 +117,7 @@ export class Stations {
     }
     const { line, dialect } = conversation;
     if (event.kind !== 'frame' || line.confirm !== 'application' || link === undefined) return false;
-    const receipt = readReceipt(event.bytes, dialect, this.#parts.directory.gatewayOri);
+    const receipt = receiptIn(event.bytes, dialect, this.#parts.directory.gatewayOri);
     return receipt !== undefined && link.receipt(receipt.kind, receipt.sentCount);
   }
 
@@ -193,3 +194,10 @@ export class Stations {
     await closeChain(this.#parts.writer, this.#lanes);
   }
 }
+
+const receiptIn = (bytes: Buffer, dialect: Dialect, gatewayOri: string): Receipt | undefined => {
+  if (dialect.header.form !== 'xml') return readReceipt(bytes, dialect, gatewayOri);
+  if (!mayBeReceipt(bytes, dialect)) return undefined;
+  const read = parse({ kind: 'frame', bytes }, dialect);
+  return read.ok ? documentReceipt(read.value, dialect, gatewayOri) : undefined;
+};

@@ -256,8 +256,11 @@ test('a notice is known by the gateway’s ORI and its status alone, not by what
 
 test('the dialect’s own samples of output are read, and their mark', () => {
   const samples = join(import.meta.dirname, '../../protocols/nlets-legacy/samples/output');
-  const names = readdirSync(samples);
-  assert.ok(names.length > 0);
+  // The witness reads text between STX and ETX; some samples are of stations that read documents.
+  const names = readdirSync(samples).filter(
+    (name) => readFileSync(join(samples, name, 'plain.msg'))[0] === 0x02,
+  );
+  assert.ok(names.length >= 5);
   for (const name of names) {
     for (const [file, isMarked] of [
       ['plain.msg', false],

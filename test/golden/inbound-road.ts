@@ -1,5 +1,5 @@
 import { authorize } from '../../src/authorize/authorize.ts';
-import { priorityClassOf, type Dialect } from '../../src/dialect/dialect.ts';
+import { loadDialect, priorityClassOf, type Dialect } from '../../src/dialect/dialect.ts';
 import type { Directory, Line } from '../../src/directory/directory.ts';
 import { FaultRate, FrameDecoder } from '../../src/frame/frame.ts';
 import type { DeliveryPlan } from '../../src/message/delivery.ts';
@@ -7,10 +7,12 @@ import type { Frame } from '../../src/message/frame.ts';
 import type { Message } from '../../src/message/message.ts';
 import type { Outcome, Refusal } from '../../src/message/refusal.ts';
 import { parse } from '../../src/parse/parse.ts';
-import { route } from '../../src/route/route.ts';
+import { route, type StationFaces } from '../../src/route/route.ts';
 import { type Reach, reachOf } from '../../src/topology/reach.ts';
 import { deriveTopology } from '../../src/topology/topology.ts';
 import { validate } from '../../src/validate/validate.ts';
+import { stationFacesOf } from '../../src/wiring/station-faces.ts';
+import { dialectFolder } from './samples.ts';
 
 /** What became of one frame, as the goldens write it down. */
 export type Travelled =
@@ -28,6 +30,19 @@ function reachIn(directory: Directory): Reach {
   const reach = { destinations, groups: new Set([...groups].filter((code) => code !== notApplied)) };
   reaches.set(directory, reach);
   return reach;
+}
+
+const faces = new WeakMap<Directory, StationFaces>();
+
+/** What the stations of the directory read, each line's dialect from its folder of protocols/. */
+function facesIn(directory: Directory): StationFaces {
+  const known = faces.get(directory);
+  if (known !== undefined) return known;
+  const names = new Set(Array.from(directory.lines.values(), ({ dialect }) => dialect));
+  const dialects = new Map(Array.from(names, (name) => [name, loadDialect(dialectFolder(name))]));
+  const made = stationFacesOf(directory, dialects);
+  faces.set(directory, made);
+  return made;
 }
 
 /** Chunks through the pure rooms, frame to route; the line ends after the last chunk and its frame clock runs out. */
@@ -59,7 +74,7 @@ function travelFrame(frame: Frame, line: Line, dialect: Dialect, directory: Dire
     (permitted) => validate(permitted, dialect),
   );
   const routed = then(valid, (message) =>
-    route(message, directory, dialect, line.station, reachIn(directory)),
+    route(message, directory, dialect, line.station, reachIn(directory), facesIn(directory)),
   );
   if (!parsed.ok) return { refusals: parsed.refusals };
   if (!routed.ok) return { refusals: routed.refusals };
@@ -74,5 +89,20 @@ function written(message: Message, dialect: Dialect): object {
   const { messageKey, originatingOri, destinations, control, bodyOffset, fields } = message;
   const priorityClass = priorityClassOf(message, dialect);
   const relayed = message.isRelayed ? { isRelayed: true } : {};
-  return { messageKey, originatingOri, destinations, ...relayed, control, priorityClass, bodyOffset, fields };
+  const unknown = message.isKeyUnknown === true ? { isKeyUnknown: true } : {};
+  return {
+    messageKey,
+    ...unknown,
+    originatingOri,
+    destinations,
+    ...relayed,
+    control,
+    priorityClass,
+    bodyOffset,
+    fields,
+    ...(message.part === undefined ? {} : { part: message.part }),
+    ...(message.text === undefined ? {} : { text: message.text }),
+    ...(message.attachments === undefined ? {} : { attachments: message.attachments }),
+    ...(message.unread === undefined ? {} : { unread: message.unread }),
+  };
 }

@@ -2,7 +2,7 @@ import { loadDialect } from '../../src/dialect/dialect.ts';
 import type { Directory, Line } from '../../src/directory/directory.ts';
 import { stationFrame } from '../../src/deliver/station-frame.ts';
 import { FrameDecoder } from '../../src/frame/frame.ts';
-import type { Delivery } from '../../src/message/delivery.ts';
+import { type Delivery, stationLane } from '../../src/message/delivery.ts';
 import { parse } from '../../src/parse/parse.ts';
 import { travel } from './inbound-road.ts';
 import { dialectFolder, type Output } from './samples.ts';
@@ -30,10 +30,28 @@ export function sent(sample: Output, directory: Directory, isPossibleDuplicate: 
     directoryVersion: directory.version,
   };
   const sentAt = new Date(copy.sentAt);
+  const { sentCount } = copy;
+  const { whenNotCarried, dialect: spoken } = stationLine(copy.lane, directory);
   return stationFrame(
-    { message: parsed.value, delivery, isPossibleDuplicate, sentAt, sentCount: copy.sentCount },
-    dialect,
+    {
+      message: parsed.value,
+      from: dialect,
+      delivery,
+      isPossibleDuplicate,
+      sentAt,
+      sentCount,
+      whenNotCarried,
+    },
+    spoken === dialect.name ? dialect : loadDialect(dialectFolder(spoken)),
   );
+}
+
+/** The first line of the lane's station. */
+function stationLine(lane: string, directory: Directory): Line {
+  const [first = ''] = directory.stations.get(lane.slice(stationLane('').length))?.lines ?? [];
+  const line = directory.lines.get(first);
+  if (line === undefined) throw new Error('/lane is of a station that no line serves');
+  return line;
 }
 
 /** What is stored beside a message and does not come from its bytes. */

@@ -17,7 +17,7 @@ type Found = {
 
 /** A sample that passes: `line` is the line of the sample directory it comes in on, `note` what a reader should know. */
 export type Accepted = Found & {
-  readonly message: { readonly line: string; readonly note?: string };
+  readonly message: { readonly line: string; readonly note?: string; readonly messageKey: string };
   readonly deliveries: readonly DeliveryPlan[];
 };
 

@@ -101,6 +101,7 @@ export const officerSafetyKey = {
   key: OFFICER_SAFETY_KEY,
   title: 'Officer safety broadcast',
   source: 'Invented for the demo; class by domain practice: officer safety goes first',
+  confidence: 'convention',
   kind: 'administrative',
   priorityClass: 1,
   body: 'text',

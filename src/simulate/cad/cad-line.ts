@@ -25,6 +25,8 @@ export type CadOptions = {
 const GATEWAY_ORI = 'CAGWY0000';
 /** Statuses of notices: what became of an earlier message. Any other says no to the frame just sent. */
 const NOTICE = /^\.7[3458]\. /m;
+/** A refusal of the switch in NCIC's form; the network's own rejects have no number. */
+const NCIC_REFUSAL = /^1L01[^\r\n]*\r\n[A-Z0-9]{9}\r\n(?:[^\r\n]+\r\n)*\r\nREJ (?!\.7[3458]\. )\.\d\d\. /;
 const SENT_COUNT = /^[^\r\n]*\r\n[^\r\n]*\r\n\S+ \S+ (\d{5})/;
 const QUIET_MS = 25;
 const ANSWER_MS_MAX = 15_000;
@@ -132,7 +134,10 @@ export class CadLine {
   }
 
   #message(text: string): void {
-    const isOurs = text.startsWith(`ER.${GATEWAY_ORI}`) || text.startsWith(`ACK.${GATEWAY_ORI}`);
+    const isOurs =
+      text.startsWith(`ER.${GATEWAY_ORI}`) ||
+      text.startsWith(`ACK.${GATEWAY_ORI}`) ||
+      NCIC_REFUSAL.test(text);
     const [status = ''] = text.split('ORIGINAL MESSAGE', 1);
     if (!isOurs || NOTICE.test(status)) this.#delivery(text);
     else if (this.#hasLinkConfirm && this.#lastAck >= 0) {

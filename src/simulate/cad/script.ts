@@ -33,7 +33,7 @@ const expectation = z.discriminatedUnion('what', [
   z.strictObject({ what: z.literal('refused'), status: z.string(), withinMs: ms }),
   z.strictObject({
     what: z.literal('message'),
-    messageKey: z.string().regex(/^[A-Z0-9]{2,5}$/),
+    messageKey: z.string().regex(/^[A-Z0-9]{2,5}(?:-[A-Z])?$/),
     withinMs: ms,
   }),
 ]);

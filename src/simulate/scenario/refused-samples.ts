@@ -14,6 +14,8 @@ export type RefusedSample = {
   readonly statuses: readonly string[];
 };
 
+const ofReceivers: ReadonlySet<Code> = new Set(['ROUTE_DESTINATION_NO_SUBSCRIPTION', 'ROUTE_NOT_CARRIED']);
+
 export const refusedSamples = (protocols: string): readonly RefusedSample[] => {
   const folder = join(protocols, 'nlets-legacy', 'samples', 'refused');
   return readdirSync(folder)
@@ -27,8 +29,8 @@ export const refusedSamples = (protocols: string): readonly RefusedSample[] => {
       // Good frames inside a refused sample would be deliveries nobody expects.
       if (sample.accepted > 0) return [];
       const found = sample.refusals.map(({ code }) => code);
-      // These are refused for what a bus lacks, and a site of ours lacks nothing.
-      if (found.includes('ROUTE_DESTINATION_NO_SUBSCRIPTION')) return [];
+      // These are refused for what a bus or a station cannot take, and in a site of ours each can take all.
+      if (found.some((code) => ofReceivers.has(code))) return [];
       const faults = found.filter((code) => code.startsWith('FRAME_') && code !== 'FRAME_FAULTS_TOO_MANY');
       const isCutOff = found.includes('FRAME_INCOMPLETE');
       return [

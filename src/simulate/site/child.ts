@@ -107,10 +107,12 @@ export class Child {
   }
 }
 
+const handedOn = ['PATH', 'HOME', 'LANG', 'TZ', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'NODE_COMPILE_CACHE'];
+
 /** Only what a process needs: no setting of whoever runs us may leak into a site, and none of ours into Redis. */
-const ownEnvironment = (): Record<string, string> => {
+export const ownEnvironment = (): Record<string, string> => {
   const env: Record<string, string> = {};
-  for (const name of ['PATH', 'HOME', 'LANG', 'TZ', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS']) {
+  for (const name of handedOn) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }

@@ -6,7 +6,7 @@ import { borrowRedis } from '../redis/borrowed-redis.ts';
 import { type RedisServer, startRedis } from '../redis/redis-server.ts';
 import { freePort } from '../redis/ping.ts';
 import { connectionString } from '../service-bus/service-bus.ts';
-import { Child } from './child.ts';
+import { Child, ownEnvironment } from './child.ts';
 
 export { Child } from './child.ts';
 
@@ -128,7 +128,7 @@ export class Site {
     );
     try {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...args], {
-        env: { PATH: process.env['PATH'], ...this.env },
+        env: { ...ownEnvironment(), ...this.env },
         maxBuffer: 64 * 1024 * 1024,
       });
       return { code: 0, stdout, stderr };

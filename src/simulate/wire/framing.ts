@@ -20,7 +20,8 @@ export type WireFraming =
 export const stxEtx: WireFraming = { kind: 'stx-etx' };
 
 const framingFile = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('stx-etx') }),
+  // A simulator checks no LRC and writes no header: better not to start than to be misread.
+  z.object({ kind: z.literal('stx-etx'), lrc: z.literal('none').optional(), soh: z.undefined().optional() }),
   z
     .object({
       kind: z.literal('length-prefix'),

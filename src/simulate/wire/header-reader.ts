@@ -2,7 +2,7 @@
 export type ReadHeader = { readonly values: Readonly<Record<string, string>>; readonly body: string };
 
 const pictures: Readonly<Record<string, string>> = {
-  messageKey: '[A-Z0-9]+',
+  messageKey: '[A-Z0-9]+(?:-[A-Z])?',
   originatingOri: '[A-Z0-9]*',
   destination: '[A-Z0-9.]*',
   receivedTime: String.raw`\d\d:\d\d`,
@@ -11,7 +11,7 @@ const pictures: Readonly<Record<string, string>> = {
   sentCount: String.raw`\d{5}`,
 };
 /** Lines that the switch leaves out when they would be empty. */
-const leftOut = new Set(['control', 'possibleDuplicate']);
+const leftOut = new Set(['control', 'possibleDuplicate', 'notCarried']);
 
 const extraLine = String.raw`(?:[^\r\n]*\r?\n)??`;
 

@@ -1,28 +1,11 @@
 import type { Dialect } from '../../dialect/dialect.ts';
 import { Fault } from '../../message/codes.ts';
 import { HeaderReader, type ReadHeader } from './header-reader.ts';
+import type { Heard } from './heard.ts';
+import { hearNcic, ncicText } from './ncic-voice.ts';
 import type { WireEvent } from './wire-codec.ts';
 
-/** A message this end was sent: somebody's message, or a notice of the switch about one of ours. */
-export type Delivered = {
-  readonly isNotice: boolean;
-  readonly messageKey: string;
-  readonly originatingOri: string;
-  readonly destination: string;
-  /** Without its mark; empty when the sender wrote none. */
-  readonly control: string;
-  readonly isMarked: boolean;
-  readonly sentCount: string;
-  readonly body: string;
-  readonly text: string;
-};
-
-/** What came on the line, in words. An `acceptance` or `refusal` is about what we sent; `ack` and `nak` may be. */
-export type Heard =
-  | { readonly kind: 'ack' | 'nak' | 'other' }
-  | { readonly kind: 'acceptance'; readonly messageId: string }
-  | { readonly kind: 'refusal'; readonly text: string; readonly statuses: readonly string[] }
-  | { readonly kind: 'delivery'; readonly message: Delivered };
+export type { Delivered, Heard } from './heard.ts';
 
 /** Statuses of notices: what became of an earlier message. Any other says no to the frame just sent. */
 const noticeStatus = /^\.7[3458]\. /;
@@ -58,6 +41,12 @@ export class LineVoice {
     }
     if (event.kind === 'garbled') return { kind: 'other' };
     const text = event.content.toString('latin1');
+    const { dialect, gatewayOri } = this.#party;
+    const { ncic, output } = dialect;
+    if (ncic !== undefined) {
+      const { possibleDuplicate } = output;
+      return hearNcic(text, { ncic, possibleDuplicate, gatewayOri }) ?? { kind: 'other' };
+    }
     const refused = this.#refused.read(text);
     if (refused !== undefined) return this.#refusalOrNotice(text, refused);
     const accepted = this.#accepted.read(text);
@@ -78,6 +67,7 @@ export class LineVoice {
   message(key: string, to: readonly string[], control: string, body: string): string {
     const { dialect, ori } = this.#party;
     const { form, control: controlForm, textMark } = dialect.header;
+    if (dialect.ncic !== undefined) return ncicText(dialect.ncic, { key, ori, control, body });
     // A closed list today; a dialect with another form must not be answered in the wrong one.
     if ((form as string) !== 'dotted')
       throw new Fault('DIALECT_INVALID', 'a header form a simulator does not write');
